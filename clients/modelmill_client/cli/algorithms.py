@@ -1,0 +1,67 @@
+"""`modelmill algorithms`"""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+
+from modelmill_client.cli.command import command
+from modelmill_client.cli.session import Session
+from modelmill_client.errors import ConfigurationError
+
+
+def algorithms(
+    session: Session,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One algorithm; all without it.")] = None,
+) -> None:
+    """List what can be trained, or show the hyper-parameters of one algorithm."""
+    catalogue = session.client.algorithms()
+    if name is not None:
+        chosen = _find(catalogue, name)
+        session.emit(chosen) if session.json_output else _show(session, chosen)
+    elif session.json_output:
+        session.emit(catalogue)
+    else:
+        session.table(
+            ("algorithm", "tasks", "what"),
+            ((a["name"], a.get("tasks"), a.get("description") or a.get("title")) for a in catalogue),
+        )
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    command(app, "algorithms", rich_help_panel="Training")(algorithms)
+
+
+def _find(catalogue: Iterable[dict[str, Any]], name: str) -> dict[str, Any]:
+    for algorithm in catalogue:
+        if algorithm["name"] == name:
+            return algorithm
+    known = ", ".join(algorithm["name"] for algorithm in catalogue)
+    raise ConfigurationError(f"there is no algorithm {name!r}, expected one of {known}")
+
+
+def _show(session: Session, algorithm: dict[str, Any]) -> None:
+    session.facts(
+        (
+            ("algorithm", algorithm["name"]),
+            ("tasks", algorithm.get("tasks")),
+            ("what", algorithm.get("description") or algorithm.get("title")),
+        )
+    )
+    properties: dict[str, dict[str, Any]] = (algorithm.get("hyperparameters") or {}).get("properties", {})
+    session.table(
+        ("hyper-parameter", "type", "default", "accepts", "what"),
+        (
+            (name, rule.get("type"), json.dumps(rule.get("default")), _accepts(rule), rule.get("description"))
+            for name, rule in properties.items()
+        ),
+    )
+
+
+def _accepts(rule: dict[str, Any]) -> str:
+    if "enum" in rule:
+        return ", ".join(json.dumps(value) for value in rule["enum"])
+    bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "below"}
+    return " ".join(f"{word} {rule[key]:g}" for key, word in bounds.items() if key in rule)

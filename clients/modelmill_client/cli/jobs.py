@@ -1,0 +1,122 @@
+"""`modelmill jobs`, `stop` and `logs`"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from modelmill_client.cli.command import command
+from modelmill_client.cli.live import JobLine, describe
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics
+from modelmill_client.cli.session import Session
+from modelmill_client.cli.text import plain
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a training job.")]
+
+
+def jobs(
+    session: Session,
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Id of one job; all jobs without it.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
+) -> None:
+    """List training jobs, or show one."""
+    if job is not None and watch:
+        finish(session, follow(session, job))
+    elif job is not None:
+        found = session.client.training_jobs.get(job)
+        session.emit(found) if session.json_output else show_job(session, found)
+    else:
+        _list(session)
+
+
+def stop(session: Session, job: JobArgument) -> None:
+    """Stop a training job."""
+    stopped = session.client.training_jobs.stop(job)
+    session.emit(stopped) if session.json_output else session.say(f"{job} is {stopped['status']}")
+
+
+def logs(
+    session: Session,
+    job: JobArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+) -> None:
+    """Print what a training job wrote; with --json, one JSON object a line."""
+    for line in session.client.training_jobs.logs(job, follow=follow):
+        if session.json_output:
+            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+        else:
+            moment = datetime.fromtimestamp(line["timestamp"] / 1000, UTC)
+            sys.stdout.write(f"{moment:%H:%M:%S} {plain(line['message'].rstrip())}\n")
+        sys.stdout.flush()
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for function in (jobs, stop, logs):
+        command(app, function.__name__, rich_help_panel="Training")(function)
+
+
+def follow(session: Session, job_id: str) -> dict[str, Any]:
+    """Shows a job's progress until it ends, and gives it back as it is then."""
+    job: dict[str, Any] = {}
+    with JobLine(session) as line:
+        for job in session.client.training_jobs.watch(job_id):
+            line.show(job)
+    return job
+
+
+def finish(session: Session, job: dict[str, Any]) -> None:
+    """Prints a job that has ended.
+
+    Raises:
+        NotReady: it failed or was stopped.
+    """
+    from modelmill_client.resources.training_jobs import check_completed
+
+    check_completed(job)
+    session.emit(job) if session.json_output else show_job(session, job)
+
+
+def show_job(session: Session, job: dict[str, Any]) -> None:
+    """Prints a job, with its metrics on held-out rows once there are any."""
+    failure = job.get("failure") or {}
+    session.facts(
+        (
+            ("job", job["job_id"]),
+            ("status", describe(job)),
+            ("model", job["model"]),
+            ("version", job.get("model_version")),
+            ("dataset", job["dataset_id"]),
+            ("target", job["target"]),
+            ("task", job.get("task")),
+            ("algorithm", job.get("algorithm")),
+            ("seed", job.get("seed")),
+            ("failure", f"{failure['code']}: {failure['message']}" if failure else None),
+        )
+    )
+    show_leaderboard(session, job.get("leaderboard"))
+    show_metrics(session, job.get("metrics"))
+
+
+def _list(session: Session) -> None:
+    found = list(session.client.training_jobs.list())
+    if session.json_output:
+        session.emit(found)
+        return
+    session.table(
+        ("job", "model", "version#", "status", "algorithm", "dataset", "created"),
+        (
+            (
+                j["job_id"],
+                j["model"],
+                j.get("model_version"),
+                j["status"],
+                j.get("algorithm"),
+                j["dataset_id"],
+                j["created_at"],
+            )
+            for j in found
+        ),
+    )

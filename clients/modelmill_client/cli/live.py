@@ -1,0 +1,76 @@
+"""Progress on stderr: a moving line on a terminal, one line per change elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modelmill_client.cli.session import Session
+from modelmill_client.cli.text import cell, numbers, plain
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+def describe(job: dict[str, Any]) -> str:
+    """A job's state in one line, such as `training · fit 12/50 · loss 0.21 · val_loss 0.25`."""
+    parts = [str(job["status"])]
+    progress = job.get("progress") or {}
+    if job["status"] == "training" and progress.get("phase"):
+        steps = f" {progress.get('step')}/{progress['total']}" if progress.get("total") else ""
+        parts.append(f"{progress['phase']}{steps}")
+        parts += [f"{name} {cell(round(value, 4))}" for name, value in numbers(progress.get("metrics") or {}).items()]
+    elif job.get("reason"):
+        parts.append(str(job["reason"]))
+    return plain(" · ".join(parts))
+
+
+class JobLine:
+    """Shows a job each time that it has changed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._shown = ""
+
+    def __enter__(self) -> "JobLine":
+        if self._session.progress_console.is_terminal:
+            from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            columns = (SpinnerColumn(), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}"))
+            self._progress = Progress(*columns, console=self._session.progress_console, transient=True)
+            self._task = self._progress.add_task("queued", total=None)
+            self._progress.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def show(self, job: dict[str, Any]) -> None:
+        """Brings the line up to date."""
+        line = describe(job)
+        if self._progress is not None and self._task is not None:
+            from rich.markup import escape
+
+            steps = job.get("progress") or {}
+            self._progress.update(
+                self._task, description=escape(line), completed=steps.get("step") or 0, total=steps.get("total")
+            )
+        elif line != self._shown:
+            self._session.remark(line)
+        self._shown = line
+
+
+@contextmanager
+def transfer(session: Session, label: str) -> Iterator[Any]:
+    """Gives a function `(sent, size)` that draws a bar while a file is under way; draws nothing off a terminal."""
+    if not session.progress_console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn(label, markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=session.progress_console, transient=True) as progress:
+        task = progress.add_task("upload", total=None)
+        yield lambda sent, total: progress.update(task, completed=sent, total=total)

@@ -1,0 +1,38 @@
+"""Tables of metrics, confusion matrices and leaderboards."""
+
+from typing import Any
+
+from modelmill_client.cli.session import Session
+from modelmill_client.cli.text import numbers
+
+
+def show_metrics(session: Session, metrics: dict[str, Any] | None) -> None:
+    """Prints the metrics of the held-out rows beside those of training and validation."""
+    if not metrics:
+        return
+    parts = [part for part in ("test", "validation", "train") if metrics.get(part)]
+    names = list(numbers(metrics[parts[0]])) if parts else []
+    columns = ("metric", *("held out#" if part == "test" else f"{part}#" for part in parts))
+    session.table(columns, ((name, *(metrics[part].get(name) for part in parts)) for name in names))
+    if parts:
+        _show_confusion(session, metrics[parts[0]].get("confusion_matrix"))
+
+
+def show_leaderboard(session: Session, leaderboard: list[dict[str, Any]] | None) -> None:
+    """Prints what `auto` tried, best first as the server gives it."""
+    if leaderboard:
+        session.table(
+            ("candidate", "status", "metric", "score#", "seconds#", "reason"),
+            (
+                tuple(c.get(k) for k in ("algorithm", "status", "metric", "score", "seconds", "reason"))
+                for c in leaderboard
+            ),
+        )
+
+
+def _show_confusion(session: Session, matrix: Any) -> None:
+    if not isinstance(matrix, dict) or not matrix.get("labels") or len(matrix["labels"]) > 10:
+        return
+    labels = [str(label) for label in matrix["labels"]]
+    rows = ((label, *counts) for label, counts in zip(labels, matrix["counts"], strict=True))
+    session.table(("truth \\ predicted", *(f"{label}#" for label in labels)), rows)

@@ -1,0 +1,146 @@
+"""`modelmill models`, `versions`, `promote`, `rollback`, `ledger` and `download`"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from modelmill_client.cli.command import command
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics
+from modelmill_client.cli.session import Session
+from modelmill_client.cli.text import aliases, cell, numbers, size
+
+ModelArgument = Annotated[str, typer.Argument(help="Name of the model.")]
+VersionArgument = Annotated[int, typer.Argument(min=1, help="Number of the version.")]
+Reason = Annotated[str, typer.Option(help="Why; goes into the ledger.")]
+Alias = Annotated[str, typer.Option(help="The alias to move; `live` serves by default.")]
+
+
+def models(session: Session) -> None:
+    """List all models."""
+    found = list(session.client.models.list())
+    if session.json_output:
+        session.emit(found)
+        return
+    session.table(
+        ("model", "latest version#", "aliases", "updated"),
+        ((m["model"], m.get("latest_version"), aliases(m), m["updated_at"]) for m in found),
+    )
+
+
+def versions(
+    session: Session,
+    model: ModelArgument,
+    version: Annotated[int | None, typer.Argument(min=1, help="One version; all without it.")] = None,
+) -> None:
+    """List a model's versions, or show one with its signature, metrics, parity and lineage."""
+    if version is not None:
+        found = session.client.models.version(model, version)
+        session.emit(found) if session.json_output else _show_version(session, found)
+        return
+    listed = list(session.client.models.versions(model))
+    if session.json_output:
+        session.emit(listed)
+        return
+    session.table(
+        ("version#", "aliases", "status", "task", "algorithm", "held-out metrics", "size#", "created"),
+        (
+            (
+                v["version"],
+                v.get("aliases"),
+                v["status"],
+                v["task"],
+                v["algorithm"],
+                _headline(v),
+                size(v.get("bytes")),
+                v["created_at"],
+            )
+            for v in listed
+        ),
+    )
+
+
+def promote(
+    session: Session, model: ModelArgument, version: VersionArgument, reason: Reason, alias: Alias = "live"
+) -> None:
+    """Point an alias to a version: `live` is what serves."""
+    _report_move(session, model, session.client.models.promote(model, version, reason, alias=alias))
+
+
+def rollback(session: Session, model: ModelArgument, reason: Reason, alias: Alias = "live") -> None:
+    """Point an alias back to the version that it pointed to before."""
+    _report_move(session, model, session.client.models.rollback(model, reason, alias=alias))
+
+
+def ledger(session: Session, model: ModelArgument) -> None:
+    """Show who moved a model's aliases, when and why, newest first."""
+    entries = list(session.client.models.ledger(model))
+    if session.json_output:
+        session.emit(entries)
+        return
+    session.table(
+        ("at", "alias", "from#", "to#", "by", "reason"),
+        (tuple(e.get(k) for k in ("at", "alias", "from_version", "to_version", "by", "reason")) for e in entries),
+    )
+
+
+def download(
+    session: Session,
+    model: ModelArgument,
+    version: VersionArgument,
+    file: Annotated[str, typer.Argument(help="A file of the version, such as model.onnx.")],
+    out: Annotated[Path, typer.Option(help="File or folder to write to.")] = Path(),
+) -> None:
+    """Download a file of a version and check its sha256."""
+    written = session.client.models.download(model, version, file, out)
+    session.emit({"path": str(written)}) if session.json_output else session.say(str(written))
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for function in (models, versions, promote, rollback, ledger, download):
+        command(app, function.__name__, rich_help_panel="Models")(function)
+
+
+def _report_move(session: Session, model: str, move: dict[str, Any]) -> None:
+    if session.json_output:
+        session.emit(move)
+        return
+    before = move.get("previous_version")
+    session.say(f"{model}: {move['alias']} → version {move['version']}" + (f" (was {before})" if before else ""))
+
+
+def _headline(version: dict[str, Any]) -> str:
+    shown = list(numbers(version.get("metrics") or {}).items())[:3]
+    return ", ".join(f"{name} {cell(round(value, 4))}" for name, value in shown)
+
+
+def _show_version(session: Session, version: dict[str, Any]) -> None:
+    parity = version.get("parity") or {}
+    lineage = version.get("lineage") or {}
+    session.facts(
+        (
+            ("model", version["model"]),
+            ("version", version["version"]),
+            ("status", version["status"]),
+            ("aliases", version.get("aliases") or None),
+            ("task", version["task"]),
+            ("algorithm", version["algorithm"]),
+            ("labels", version.get("labels")),
+            ("parity", _parity(parity) if parity else None),
+            ("dataset", lineage.get("dataset_id")),
+            ("job", lineage.get("job_id")),
+            ("created", version["created_at"]),
+        )
+    )
+    features = (version.get("signature") or {}).get("features", [])
+    session.table(("column", "type"), ((feature["name"], feature["type"]) for feature in features))
+    if version.get("dropped"):
+        session.table(("not used", "why"), ((d["column"], d["reason"]) for d in version["dropped"]))
+    show_leaderboard(session, version.get("leaderboard"))
+    show_metrics(session, version.get("metrics"))
+
+
+def _parity(parity: dict[str, Any]) -> str:
+    verdict = "passed" if parity.get("passed") else "failed"
+    return f"{verdict}: largest error {cell(parity.get('max_error'))} on {parity.get('rows')} held-out rows"

@@ -1,0 +1,77 @@
+"""`modelmill train`"""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from modelmill_client.cli.command import command
+from modelmill_client.cli.jobs import finish, follow
+from modelmill_client.cli.session import Session
+from modelmill_client.errors import ConfigurationError
+
+
+def train(
+    session: Session,
+    dataset: Annotated[str, typer.Argument(help="Id, or name (then the newest of that name).")],
+    model: Annotated[str, typer.Option(help="Name of the model; a new version is added where it exists.")],
+    target: Annotated[str | None, typer.Option(help="The column to predict; by default the dataset's.")] = None,
+    algorithm: Annotated[
+        str | None, typer.Option(help="See `modelmill algorithms`; by default several are tried.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="regression, binary or multiclass; by default what the target says.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
+    ] = None,
+    features: Annotated[str | None, typer.Option(help="Columns to use, separated by commas; by default all.")] = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Serve the new version as soon as it is ready.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same data: same model.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
+) -> None:
+    """Train a model on a dataset."""
+    found = session.client.datasets.find(dataset)
+    job = session.client.training_jobs.create(
+        found["dataset_id"],
+        model,
+        _target(found, target),
+        features=[name.strip() for name in features.split(",")] if features else None,
+        task=task,
+        algorithm=algorithm,
+        hyperparameters=dict(_setting(text) for text in settings) if settings else None,
+        promote=True if promote else None,
+        seed=seed,
+    )
+    if watch:
+        session.remark(f"{job['job_id']} is {job['status']}")
+        finish(session, follow(session, job["job_id"]))
+    elif session.json_output:
+        session.emit(job)
+    else:
+        session.say(f"{job['job_id']} is {job['status']}; `modelmill jobs {job['job_id']} --watch` follows it")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    command(app, "train", rich_help_panel="Training")(train)
+
+
+def _target(dataset: dict[str, Any], target: str | None) -> str:
+    chosen = target or dataset.get("target")
+    if not chosen:
+        raise ConfigurationError(
+            f"dataset {dataset['dataset_id']} was uploaded without a target: say which with --target"
+        )
+    return str(chosen)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A hyper-parameter: JSON where it is JSON (numbers, true, [64, 32]), text elsewhere."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ConfigurationError(f"--set got {text!r}, expected NAME=VALUE such as learning_rate=0.01")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value

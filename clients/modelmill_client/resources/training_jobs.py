@@ -1,0 +1,106 @@
+"""Training jobs: starting, watching and stopping them, and reading their logs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from modelmill_client.errors import NotReady
+from modelmill_client.paging import pages
+from modelmill_client.transport import Json, Transport
+from modelmill_client.waiting import Clock, polling, snapshots
+
+ENDED = frozenset({"completed", "failed", "stopped"})
+
+
+class TrainingJobs:
+    """`client.training_jobs`"""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        dataset_id: str,
+        model: str,
+        target: str,
+        *,
+        features: Sequence[str] | None = None,
+        task: str | None = None,
+        algorithm: str | None = None,
+        hyperparameters: Mapping[str, Any] | None = None,
+        promote: bool | None = None,
+        seed: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Json:
+        """Starts a training job; what is None is left to the server's defaults."""
+        optional = {
+            "features": list(features) if features is not None else None,
+            "task": task,
+            "algorithm": algorithm,
+            "hyperparameters": dict(hyperparameters) if hyperparameters is not None else None,
+            "promote": promote,
+            "seed": seed,
+        }
+        body = {"dataset_id": dataset_id, "model": model, "target": target}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return self._transport.create("/v1/training-jobs", {**body, **given}, idempotency_key=idempotency_key)
+
+    def list(self, page_size: int | None = None) -> Iterator[Json]:
+        """All jobs, newest first."""
+        return pages(self._transport, "/v1/training-jobs", "jobs", page_size)
+
+    def get(self, job_id: str) -> Json:
+        """One job with its progress and, at the end, metrics or the cause of its failure."""
+        return self._transport.get(_path(job_id))
+
+    def stop(self, job_id: str) -> Json:
+        """Asks the job to stop; harmless when it has ended."""
+        return self._transport.post(f"{_path(job_id)}/stop", {}, safe=True)
+
+    def watch(self, job_id: str, *, timeout: float | None = None) -> Iterator[Json]:
+        """The job each time that it has changed, until it is completed, failed or stopped."""
+        return snapshots(lambda: self.get(job_id), ENDED, timeout=timeout, what=f"job {job_id}")
+
+    def wait(self, job_id: str, *, timeout: float | None = None) -> Json:
+        """The job once it is completed.
+
+        Raises:
+            NotReady: it failed or was stopped.
+            WaitTimeout: it is still under way after `timeout` seconds.
+        """
+        *_, job = self.watch(job_id, timeout=timeout)
+        return check_completed(job)
+
+    def logs(self, job_id: str, *, follow: bool = False, clock: Clock | None = None) -> Iterator[Json]:
+        """Log lines `{timestamp, message}`, oldest first; with `follow`, until the job has ended."""
+        clock = clock or Clock()
+        cursor: str | None = None
+        pauses = polling(0.5)
+        while True:
+            ended = not follow or self.get(job_id)["status"] in ENDED
+            page = self._transport.get(f"{_path(job_id)}/logs", {"cursor": cursor})
+            lines = page.get("lines", [])
+            yield from lines
+            moved = page.get("next_cursor") not in (None, cursor)
+            cursor = page.get("next_cursor") or cursor
+            if ended and not (moved and lines):
+                return
+            if not lines:
+                clock.sleep(next(pauses))
+
+
+def check_completed(job: Json) -> Json:
+    """The job itself.
+
+    Raises:
+        NotReady: it ended in another way.
+    """
+    if job["status"] == "completed":
+        return job
+    failure = job.get("failure") or {}
+    reason = ": ".join(str(failure[part]) for part in ("code", "message") if failure.get(part))
+    raise NotReady(f"job {job['job_id']} {job['status']}" + (f": {reason}" if reason else ""), resource=job)
+
+
+def _path(job_id: str) -> str:
+    return f"/v1/training-jobs/{quote(job_id, safe='')}"

@@ -1,0 +1,60 @@
+"""The control plane. Triggered by every HTTP request but predictions."""
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from modelmill.aws.bundles import StoredBundles
+from modelmill.aws.clients import client
+from modelmill.aws.dataset_files import StoredDatasets
+from modelmill.aws.datasets import TableDatasets
+from modelmill.aws.dynamodb import Table
+from modelmill.aws.jobs import TableJobs
+from modelmill.aws.queues import JobMessages
+from modelmill.aws.registry import TableRegistry
+from modelmill.aws.s3 import Bucket
+from modelmill.aws.tenancy import TableKeys, TableUsage
+from modelmill.aws.training import CloudWatchLogs, SageMakerStates
+from modelmill.settings import ApiSettings
+from modelmill.tenancy.quotas import Limits
+from modelmill.web.application import control_plane
+from modelmill.web.control import ControlPlane, Services
+
+logger = Logger()
+metrics = Metrics()
+
+
+@cache
+def application() -> ControlPlane:
+    """Made on the first request."""
+    settings = ApiSettings.read(os.environ)
+    table = Table(client("dynamodb"), settings.table)
+    store = Bucket(client("s3"), settings.store_bucket)
+    services = Services(
+        keys=TableKeys(table),
+        usage=TableUsage(table),
+        limits=Limits(settings.max_concurrent_jobs, settings.max_datasets, settings.max_upload_bytes),
+        datasets=TableDatasets(table),
+        forms=Bucket(client("s3"), settings.uploads_bucket),
+        dataset_files=StoredDatasets(store),
+        jobs=TableJobs(table),
+        dispatches=JobMessages(client("sqs"), settings.dispatch_queue_url),
+        stopper=SageMakerStates(client("sagemaker"), settings.stack),
+        logs=CloudWatchLogs(client("logs"), settings.stack),
+        registry=TableRegistry(table),
+        bundles=StoredBundles(store),
+    )
+    return control_plane(services, settings.cors_origin)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Entry point."""
+    answer = application().resolve(event, context)
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    metrics.add_metric(f"Status{answer['statusCode'] // 100}xx", MetricUnit.Count, 1)
+    return answer

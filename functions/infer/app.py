@@ -1,0 +1,38 @@
+"""Answer predictions. Behind `POST /v1/models/{model}/predict`."""
+
+import os
+import time
+from functools import cache, partial
+from typing import Any
+
+from modelmill.aws.bundles import StoredBundles
+from modelmill.aws.clients import client
+from modelmill.aws.dynamodb import Table
+from modelmill.aws.registry import TableRegistry
+from modelmill.aws.s3 import Bucket
+from modelmill.aws.tenancy import TableKeys
+from modelmill.serving.serve import ModelServer
+from modelmill.serving.sessions import Sessions
+from modelmill.settings import InferSettings
+from modelmill.web.events import read_event, write_result
+from modelmill.web.inference import Inference
+
+# The gateway gives up after 30 seconds.
+ANSWER_SECONDS = 25.0
+MEMORY_FOR_MODELS = 0.6
+
+
+@cache
+def inference() -> Inference:
+    """Made on the first request."""
+    settings = InferSettings.read(os.environ)
+    table = Table(client("dynamodb"), settings.table)
+    bundles = StoredBundles(Bucket(client("s3"), settings.store_bucket))
+    memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
+    server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
+    return Inference(TableKeys(table), server, partial(os.write, 1))
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Entry point."""
+    return write_result(inference()(read_event(event), time.monotonic() + ANSWER_SECONDS))

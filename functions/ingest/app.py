@@ -1,0 +1,43 @@
+"""Validate what was uploaded. Triggered by the ingest queue, which S3 events arrive in."""
+
+import os
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from modelmill.aws.clients import client
+from modelmill.aws.dataset_files import StoredDatasets
+from modelmill.aws.datasets import TableDatasets
+from modelmill.aws.dynamodb import Table
+from modelmill.aws.s3 import Bucket
+from modelmill.datasets.arrival import validate_upload
+from modelmill.datasets.validation import read_upload
+from modelmill.settings import IngestSettings
+
+logger = Logger()
+processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+@cache
+def stores() -> tuple[TableDatasets, Bucket, StoredDatasets]:
+    """Made on the first message."""
+    settings = IngestSettings.read(os.environ)
+    table = Table(client("dynamodb"), settings.table)
+    store = Bucket(client("s3"), settings.store_bucket)
+    return TableDatasets(table), Bucket(client("s3"), settings.uploads_bucket), StoredDatasets(store)
+
+
+def validate(record: SQSRecord) -> None:
+    """One message."""
+    key = record.json_body["detail"]["object"]["key"]
+    logger.info("upload arrived", extra={"key": key})
+    validate_upload(*stores(), read_upload, key)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Entry point."""
+    return process_partial_response(event, validate, processor, context)

@@ -1,0 +1,31 @@
+"""Model bundles in the store bucket."""
+
+from collections.abc import Iterator
+
+from modelmill.aws.layout import bundle_prefix
+from modelmill.aws.s3 import Bucket
+from modelmill.models.manifest import MANIFEST_FILE, Manifest
+from modelmill.models.registry import ModelVersion
+
+
+class StoredBundles:
+    """Implements `models.registry.BundleFiles` and `serving.ports.Bundles`."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
+        """See `serving.ports.Bundles`."""
+        return self._bucket.pieces(bundle_prefix(version.tenant, version.model, version.version) + name)
+
+    def manifest(self, tenant: str, model: str, version: int) -> Manifest:
+        """See `BundleFiles`."""
+        return Manifest.from_json(self._bucket.read(bundle_prefix(tenant, model, version) + MANIFEST_FILE))
+
+    def link(self, tenant: str, model: str, version: int, name: str, seconds: int) -> str:
+        """See `BundleFiles`."""
+        return self._bucket.link(bundle_prefix(tenant, model, version) + name, seconds)
+
+    def delete(self, tenant: str, model: str, version: int | None = None) -> None:
+        """See `BundleFiles`."""
+        self._bucket.delete_all(bundle_prefix(tenant, model, version) if version else f"models/{tenant}/{model}/")

@@ -1,0 +1,25 @@
+"""The index of rows that asked to be looked at."""
+
+from collections.abc import Iterator
+
+from modelmill.aws.dynamodb import Table
+from modelmill.aws.rows import from_item
+from modelmill.datasets.records import Dataset
+from modelmill.jobs.records import Job
+
+ROWS_PER_SHARD = 50
+
+
+class TableDueRows:
+    """Implements `jobs.sweep.DueRows`; the index may lag, so each row is read again from the table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def due(self, now: float) -> Iterator[Dataset | Job]:
+        """See `DueRows`."""
+        for row in self._table.due(now, ROWS_PER_SHARD):
+            item = self._table.get(row)
+            if item is None or item.get("due_at", now + 1) > now:
+                continue
+            yield from_item(Dataset, item) if row[1].startswith("DATASET#") else from_item(Job, item)

@@ -1,0 +1,50 @@
+"""Messages to the queues of the asynchronous functions."""
+
+import json
+from typing import Any
+
+from modelmill.aws.faults import translated
+
+MESSAGE_VERSION = 1
+
+
+class JobMessages:
+    """Implements `jobs.submit.JobQueue`."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, tenant: str, job_id: str) -> None:
+        """See `JobQueue`."""
+        _send(self._client, self._url, {"version": MESSAGE_VERSION, "tenant": tenant, "job_id": job_id})
+
+
+class UploadMessages:
+    """Implements `jobs.sweep.UploadQueue`: the part of an S3 event that its consumer reads."""
+
+    def __init__(self, client: Any, url: str, bucket: str) -> None:
+        self._client = client
+        self._url = url
+        self._bucket = bucket
+
+    def send(self, key: str) -> None:
+        """See `UploadQueue`."""
+        _send(self._client, self._url, {"detail": {"bucket": {"name": self._bucket}, "object": {"key": key}}})
+
+
+def parse_job_message(body: str) -> tuple[str, str]:
+    """Tenant and job id.
+
+    Raises:
+        ValueError: not such a message, or one of a newer version.
+    """
+    message = json.loads(body)
+    if message.get("version") != MESSAGE_VERSION:
+        raise ValueError(f"message version is {message.get('version')}, this code reads {MESSAGE_VERSION}")
+    return message["tenant"], message["job_id"]
+
+
+def _send(client: Any, url: str, message: dict[str, Any]) -> None:
+    with translated("SQS"):
+        client.send_message(QueueUrl=url, MessageBody=json.dumps(message))

@@ -1,0 +1,125 @@
+"""Models, versions, aliases and the ledger in the table."""
+
+import time
+from collections.abc import Iterator
+
+from modelmill.aws.dynamodb import (
+    PRESENT,
+    Check,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Put,
+    Row,
+    Table,
+    Update,
+    Write,
+)
+from modelmill.aws.rows import from_item, to_item
+from modelmill.aws.tenancy import tenant_key
+from modelmill.models.registry import Alias, AliasMove, LedgerEntry, Model, ModelVersion
+from modelmill.pages import Page
+from modelmill.timestamps import iso
+
+
+def model_row(tenant: str, model: str) -> Row:
+    """The row of a model."""
+    return (tenant_key(tenant), f"MODEL#{model}")
+
+
+def version_row(tenant: str, model: str, version: int) -> Row:
+    """The row of a model version; zeros keep the numbers in order."""
+    return (_partition(tenant, model), f"VERSION#{version:08}")
+
+
+def alias_row(tenant: str, model: str, alias: str) -> Row:
+    """The row of an alias."""
+    return (_partition(tenant, model), f"ALIAS#{alias}")
+
+
+def version_put(version: ModelVersion) -> Put:
+    """The write of a version; the same number may be written again by a repeated admission."""
+    return Put(to_item(version, version_row(version.tenant, version.model, version.version)))
+
+
+def move_writes(tenant: str, model: str, move: AliasMove) -> list[Write]:
+    """The writes of a move; the first fails where the alias has moved since it was seen."""
+    unseen = Condition("attribute_not_exists(#pk)")
+    unmoved = Condition("#revision = :revision", {"revision": move.seen.revision}) if move.seen else unseen
+    alias = to_item(move.after, alias_row(tenant, model, move.after.alias))
+    entry = to_item(move.entry, (_partition(tenant, model), f"LEDGER#{move.entry.entry_id}"))
+    return [Put(alias, unmoved), Put(entry)]
+
+
+class TableRegistry:
+    """Implements `models.registry.Registry`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def model(self, tenant: str, model: str) -> Model | None:
+        """See `Registry`."""
+        item = self._table.get(model_row(tenant, model))
+        return from_item(Model, item) if item and "deleted_at" not in item else None
+
+    def models(self, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
+        """See `Registry`."""
+        page = self._table.page(tenant_key(tenant), "MODEL#", limit, cursor)
+        return Page([from_item(Model, item) for item in page.items if "deleted_at" not in item], page.next_cursor)
+
+    def version(self, tenant: str, model: str, version: int) -> ModelVersion | None:
+        """See `Registry`."""
+        item = self._table.get(version_row(tenant, model, version))
+        return from_item(ModelVersion, item) if item else None
+
+    def versions(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[ModelVersion]:
+        """See `Registry`."""
+        page = self._table.page(_partition(tenant, model), "VERSION#", limit, cursor)
+        return Page([from_item(ModelVersion, item) for item in page.items], page.next_cursor)
+
+    def alias(self, tenant: str, model: str, alias: str) -> Alias | None:
+        """See `Registry`."""
+        item = self._table.get(alias_row(tenant, model, alias))
+        return from_item(Alias, item) if item else None
+
+    def aliases(self, tenant: str, model: str) -> list[Alias]:
+        """See `Registry`."""
+        return [from_item(Alias, item) for item in self._table.all(_partition(tenant, model), "ALIAS#")]
+
+    def move(self, tenant: str, model: str, move: AliasMove) -> bool:
+        """See `Registry`."""
+        ready = Condition("#status = :ready", {"ready": "ready"})
+        served = Check(version_row(tenant, model, move.after.version), ready)
+        try:
+            self._table.transact([*move_writes(tenant, model, move), served])
+        except ConditionFailed:
+            return False
+        return True
+
+    def ledger(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[LedgerEntry]:
+        """See `Registry`."""
+        page = self._table.page(_partition(tenant, model), "LEDGER#", limit, cursor)
+        return Page([from_item(LedgerEntry, item) for item in page.items], page.next_cursor)
+
+    def history(self, tenant: str, model: str, alias: str) -> Iterator[LedgerEntry]:
+        """See `Registry`."""
+        items = self._table.all(_partition(tenant, model), "LEDGER#")
+        return (from_item(LedgerEntry, item) for item in items if item["alias"] == alias)
+
+    def delete_version(self, tenant: str, model: str, version: int) -> None:
+        """See `Registry`."""
+        self._table.write(Delete(version_row(tenant, model, version)))
+
+    def delete_model(self, tenant: str, model: str) -> None:
+        """See `Registry`."""
+        for prefix in ("ALIAS#", "VERSION#"):
+            for item in self._table.all(_partition(tenant, model), prefix):
+                self._table.write(Delete((item["pk"], item["sk"])))
+        try:
+            self._table.write(Update(model_row(tenant, model), {"deleted_at": iso(time.time())}, when=PRESENT))
+        except ConditionFailed:
+            return
+
+
+def _partition(tenant: str, model: str) -> str:
+    return f"{tenant_key(tenant)}#M#{model}"

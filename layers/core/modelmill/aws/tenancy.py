@@ -1,0 +1,86 @@
+"""Keys and usage in the table."""
+
+from typing import Any
+
+from modelmill.aws.dynamodb import ABSENT, PRESENT, ConditionFailed, Delete, Item, Put, Row, Table
+from modelmill.pages import Page
+from modelmill.tenancy.keys import Key
+from modelmill.tenancy.quotas import Usage
+
+
+def tenant_key(tenant: str) -> str:
+    """The partition of a tenant's datasets, jobs, models and keys."""
+    return f"T#{tenant}"
+
+
+def usage_row(tenant: str) -> Row:
+    """The row of a tenant's counters."""
+    return (tenant_key(tenant), "USAGE")
+
+
+class TableKeys:
+    """Implements `tenancy.keys.Keys`: a row by hash for authentication, a row by id for the tenant's list."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def find(self, sha256: str) -> Key | None:
+        """See `Keys`."""
+        item = self._table.get(_secret_row(sha256))
+        return _key(item) if item else None
+
+    def add(self, key: Key) -> None:
+        """See `Keys`."""
+        by_hash, by_id = _secret_row(key.sha256), (tenant_key(key.tenant), f"KEY#{key.key_id}")
+        self._table.transact([Put(_item(key, row), ABSENT) for row in (by_hash, by_id)])
+
+    def page(self, tenant: str, limit: int, cursor: str | None) -> Page[Key]:
+        """See `Keys`."""
+        page = self._table.page(tenant_key(tenant), "KEY#", limit, cursor)
+        return Page([_key(item) for item in page.items], page.next_cursor)
+
+    def remove(self, tenant: str, key_id: str) -> bool:
+        """See `Keys`."""
+        row = (tenant_key(tenant), f"KEY#{key_id}")
+        item = self._table.get(row)
+        if item is None:
+            return False
+        try:
+            self._table.transact([Delete(row, PRESENT), Delete(_secret_row(item["sha256"]))])
+        except ConditionFailed:
+            return False
+        return True
+
+
+class TableUsage:
+    """Implements `tenancy.quotas.UsageStore`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def usage(self, tenant: str) -> Usage:
+        """See `UsageStore`."""
+        item = self._table.get(usage_row(tenant)) or {}
+        return Usage(item.get("concurrent_jobs", 0), item.get("datasets", 0))
+
+
+def _secret_row(sha256: str) -> Row:
+    return (f"KEY#{sha256}", "KEY")
+
+
+def _item(key: Key, row: Row) -> Item:
+    return {
+        "pk": row[0],
+        "sk": row[1],
+        "key_id": key.key_id,
+        "tenant": key.tenant,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "sha256": key.sha256,
+        "created_at": key.created_at,
+    }
+
+
+def _key(item: dict[str, Any]) -> Key:
+    fields = ("key_id", "tenant", "name", "sha256", "created_at")
+    return Key(scopes=tuple(item["scopes"]), **{field: item[field] for field in fields})

@@ -1,0 +1,127 @@
+"""Creating, reading and deleting datasets."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from modelmill.datasets.records import UPLOAD_SECONDS, Dataset, Datasets
+from modelmill.datasets.schema import Schema
+from modelmill.errors import Conflict, NotFound
+from modelmill.idempotency import IdempotencyKey
+from modelmill.ids import check_name, new_id
+from modelmill.timestamps import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A presigned form: POST the `fields` and then the file, as multipart/form-data, to `url`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class UploadForms(Protocol):
+    """Where files are uploaded to."""
+
+    def form(self, key: str, max_bytes: int, seconds: int) -> Upload:
+        """A form for exactly this key, at most this size, valid this long."""
+
+
+class DatasetFiles(Protocol):
+    """Where validated data lies."""
+
+    def schema(self, tenant: str, dataset_id: str, sha256: str) -> Schema:
+        """The content of `schema.json`."""
+
+    def delete(self, tenant: str, dataset_id: str) -> None:
+        """Remove every byte of the dataset."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDataset:
+    """What a client asks for."""
+
+    name: str
+    kind: str
+    format: str
+    target: str | None
+
+
+def upload_key(tenant: str, dataset_id: str) -> str:
+    """Where a dataset's file is uploaded to."""
+    return f"{tenant}/datasets/{dataset_id}"
+
+
+def create(
+    datasets: Datasets, forms: UploadForms, tenant: str, new: NewDataset, limits: tuple[int, int], key: str | None
+) -> tuple[Dataset, Upload | None]:
+    """A dataset that waits for its file, and the form to upload it with.
+
+    `limits` are the tenant's number of datasets and the bytes of one upload. A repeated call with the same
+    idempotency key gives the same dataset, with a fresh form while it still waits.
+
+    Raises:
+        InvalidName, QuotaExceeded, IdempotencyMismatch.
+    """
+    max_datasets, max_bytes = limits
+    now = time.time()
+    check_name(new.name, "name")
+    body = {"name": new.name, "kind": new.kind, "format": new.format, "target": new.target}
+    record = Dataset(
+        tenant=tenant,
+        dataset_id=new_id("ds"),
+        **body,  # type: ignore[arg-type]
+        status="awaiting_upload",
+        created_at=iso(now),
+        updated_at=iso(now),
+        upload_until=int(now) + UPLOAD_SECONDS,
+    )
+    idempotency = IdempotencyKey.of(key, "datasets", body) if key else None
+    dataset = datasets.create(record, max_datasets, idempotency, now)
+    seconds_left = dataset.upload_until - int(now)
+    if dataset.status != "awaiting_upload" or seconds_left <= 0:
+        return dataset, None
+    return dataset, forms.form(upload_key(tenant, dataset.dataset_id), max_bytes, seconds_left)
+
+
+def find(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
+    """The dataset.
+
+    Raises:
+        NotFound: the tenant has no such dataset.
+    """
+    dataset = datasets.get(tenant, dataset_id)
+    if dataset is None:
+        raise NotFound(f"no dataset {dataset_id[:80]!r}")
+    return dataset
+
+
+def delete(datasets: Datasets, files: DatasetFiles, tenant: str, dataset_id: str) -> None:
+    """Remove the bytes and keep the record as a tombstone, so that lineage can be followed.
+
+    Raises:
+        NotFound: the tenant has no such dataset.
+        Conflict: it is being validated, or a training job is using it.
+    """
+    dataset = find(datasets, tenant, dataset_id)
+    if dataset.status != "deleted" and not datasets.delete(dataset, time.time()):
+        raise Conflict(f"dataset {dataset_id} is being validated or used by a training job; try again when that ends")
+    files.delete(tenant, dataset_id)
+
+
+def describe(dataset: Dataset, schema: Schema | None = None) -> dict[str, Any]:
+    """As clients see it; `schema` is that of a ready dataset."""
+    optional = {name: getattr(dataset, name) for name in ("bytes", "sha256", "rows", "duplicate_rows")}
+    return {
+        "dataset_id": dataset.dataset_id,
+        "name": dataset.name,
+        "kind": dataset.kind,
+        "format": dataset.format,
+        "target": dataset.target,
+        "status": dataset.status,
+        "created_at": dataset.created_at,
+        "updated_at": dataset.updated_at,
+        **{name: value for name, value in optional.items() if value is not None},
+        **({"schema": {"columns": [column.to_dict() for column in schema.columns]}} if schema else {}),
+        "problems": dataset.problems,
+    }

@@ -1,0 +1,49 @@
+"""What a training job is asked to do, as the container reads it from `spec.json`."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelmill.models.manifest import Task
+
+SPEC_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """Resolved: the task is decided and the hyper-parameters are complete.
+
+    algorithm: a name of the catalogue, or `auto`, which tries several within `time_budget_s` seconds.
+    features: the columns to use; None means every column but the target.
+    max_model_bytes: a bundle over this fails, or drops out of `auto`.
+    """
+
+    job_id: str
+    model: str
+    dataset_id: str
+    dataset_sha256: str
+    task: Task
+    algorithm: str
+    hyperparameters: dict[str, Any]
+    target: str
+    features: list[str] | None
+    seed: int
+    catalogue_version: int
+    time_budget_s: int = 600
+    max_model_bytes: int = 250 * 1024 * 1024
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "TrainingSpec":
+        """The spec that `to_dict` wrote.
+
+        Raises:
+            ValueError: written by a newer version of modelmill.
+        """
+        fields = dict(data)
+        version = fields.pop("spec_version")
+        if version != SPEC_VERSION:
+            raise ValueError(f"spec_version is {version}, this code reads {SPEC_VERSION}")
+        return cls(**fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"spec_version": SPEC_VERSION, **asdict(self)}

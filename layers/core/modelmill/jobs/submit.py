@@ -1,0 +1,172 @@
+"""Asking for a training job, stopping it and describing it."""
+
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from modelmill.datasets.lifecycle import DatasetFiles, find
+from modelmill.datasets.records import Dataset, Datasets
+from modelmill.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
+from modelmill.idempotency import IdempotencyKey
+from modelmill.ids import check_name, new_id
+from modelmill.jobs.catalogue import CATALOGUE, CATALOGUE_VERSION, resolve_hyperparameters
+from modelmill.jobs.records import Job, Jobs
+from modelmill.jobs.trainability import check_columns, decide_task
+from modelmill.timestamps import iso
+
+QUEUE_SECONDS = 6 * 3600
+MAX_SEED = 2**31 - 1
+
+
+class JobQueue(Protocol):
+    """A queue that tells a function to work on a job."""
+
+    def send(self, tenant: str, job_id: str) -> None:
+        """Tell it."""
+
+
+class Stopper(Protocol):
+    """What can stop a job that is running."""
+
+    def stop(self, job: Job) -> None:
+        """Ask for a stop; nothing happens where the job is not running."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a client asks for."""
+
+    dataset_id: str
+    model: str
+    target: str | None = None
+    features: list[str] | None = None
+    task: str = "auto"
+    algorithm: str = "auto"
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    promote: bool = False
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, how much of it they may have, and their idempotency key."""
+
+    tenant: str
+    key_id: str
+    max_jobs: int
+    idempotency_key: str | None = None
+
+
+def submit(jobs: Jobs, datasets: Datasets, files: DatasetFiles, queue: JobQueue, caller: Caller, new: NewJob) -> Job:
+    """A queued job, resolved and checked against the dataset's profile.
+
+    The row is the truth: where the message to the queue is lost, the sweep sends it again.
+
+    Raises:
+        NotFound, Conflict: the dataset does not exist or is not ready.
+        InvalidName, InvalidRequest, Untrainable: what is asked for cannot be trained.
+        QuotaExceeded, IdempotencyMismatch.
+    """
+    check_name(new.model, "model")
+    dataset = _ready_dataset(datasets, caller.tenant, new.dataset_id)
+    job = _resolve(dataset, files, caller, new)
+    body = {name: getattr(new, name) for name in NewJob.__dataclass_fields__}
+    key = IdempotencyKey.of(caller.idempotency_key, "training-jobs", body) if caller.idempotency_key else None
+    job = jobs.create(job, caller.max_jobs, key, time.time())
+    if job.status == "queued":
+        with suppress(Unavailable):
+            queue.send(job.tenant, job.job_id)
+    return job
+
+
+def find_job(jobs: Jobs, tenant: str, job_id: str) -> Job:
+    """The job.
+
+    Raises:
+        NotFound: the tenant has no such job.
+    """
+    job = jobs.get(tenant, job_id)
+    if job is None:
+        raise NotFound(f"no training job {job_id[:80]!r}")
+    return job
+
+
+def stop(jobs: Jobs, stopper: Stopper, tenant: str, job_id: str) -> Job:
+    """Ask for a stop; a queued job stops at once, a running one within a minute or so.
+
+    Raises:
+        NotFound: no such job.
+        Conflict: it has ended, or its model is being registered.
+    """
+    job = find_job(jobs, tenant, job_id)
+    asked = jobs.request_stop(tenant, job_id, time.time())
+    if asked is None:
+        raise Conflict(f"training job {job_id} is {find_job(jobs, tenant, job_id).status} and can no longer be stopped")
+    leased = jobs.lease(tenant, job_id, "queued", time.time())
+    if leased:
+        return jobs.advance(leased, "stopped", time.time(), None) or job
+    stopper.stop(asked)
+    return asked
+
+
+def describe(job: Job) -> dict[str, Any]:
+    """As clients see it in a list."""
+    always = ("job_id", "model", "dataset_id", "target", "task", "algorithm", "hyperparameters", "seed", "promote")
+    optional = ("features", "reason", "failure", "model_version")
+    stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
+    return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
+
+
+def _ready_dataset(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
+    dataset = find(datasets, tenant, dataset_id)
+    if dataset.status != "ready":
+        raise Conflict(
+            f"dataset {dataset_id} is {dataset.status}; training needs a ready one", code="dataset_not_ready"
+        )
+    return dataset
+
+
+def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob) -> Job:
+    target = new.target or dataset.target
+    if target is None:
+        message = "is required, since the dataset names no target of its own"
+        raise InvalidRequest(f"target {message}", errors=(FieldError("target", message),))
+    schema = files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
+    task = decide_task(schema, check_columns(schema, target, new.features), new.task)
+    _check_algorithm(new.algorithm, dataset.kind, task)
+    now = time.time()
+    return Job(
+        tenant=dataset.tenant,
+        job_id=new_id("job"),
+        model=new.model,
+        dataset_id=dataset.dataset_id,
+        dataset_sha256=dataset.sha256 or "",
+        target=target,
+        task=task,
+        algorithm=new.algorithm,
+        hyperparameters=resolve_hyperparameters(new.algorithm, new.hyperparameters),
+        features=new.features,
+        seed=new.seed if new.seed is not None else secrets.randbelow(MAX_SEED),
+        catalogue_version=CATALOGUE_VERSION,
+        promote=new.promote,
+        created_by=caller.key_id,
+        status="queued",
+        created_at=iso(now),
+        updated_at=iso(now),
+        queued_until=int(now) + QUEUE_SECONDS,
+    )
+
+
+def _check_algorithm(name: str, kind: str, task: str) -> None:
+    algorithm = CATALOGUE.get(name)
+    if algorithm is None:
+        message = f"no algorithm {name[:80]!r}; expected one of {', '.join(CATALOGUE)}"
+    elif kind not in algorithm.kinds or task not in algorithm.tasks:
+        message = (
+            f"{name!r} does {', '.join(algorithm.tasks)} on {', '.join(algorithm.kinds)} data, not {task} on {kind}"
+        )
+    else:
+        return
+    raise InvalidRequest(message, errors=(FieldError("algorithm", message),))

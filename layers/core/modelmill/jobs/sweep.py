@@ -1,0 +1,96 @@
+"""Looking again at everything that is past due, so that lost events only cost time."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelmill.datasets.arrival import Uploads
+from modelmill.datasets.lifecycle import upload_key
+from modelmill.datasets.records import Dataset, Datasets
+from modelmill.jobs.records import Job, Jobs
+from modelmill.jobs.submit import JobQueue
+from modelmill.jobs.track import Tracker, follow
+
+LOOK_AGAIN_SECONDS = 120
+MAX_LOOKS = 20
+GRACE_SECONDS = 3600
+
+
+class DueRows(Protocol):
+    """The index of rows that asked to be looked at."""
+
+    def due(self, now: float) -> Iterable[Dataset | Job]:
+        """Records past due."""
+
+
+class UploadQueue(Protocol):
+    """The queue that tells of uploads."""
+
+    def send(self, key: str) -> None:
+        """An object lies under this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """The stores that the sweep needs."""
+
+    rows: DueRows
+    datasets: Datasets
+    uploads: Uploads
+    arrivals: UploadQueue
+    jobs: Jobs
+    dispatches: JobQueue
+    tracker: Tracker
+
+
+def sweep(sweeper: Sweeper) -> int:
+    """Re-drive every record past due; how many there were."""
+    count = 0
+    for record in sweeper.rows.due(time.time()):
+        count += 1
+        if isinstance(record, Dataset):
+            _sweep_dataset(sweeper, record)
+        else:
+            _sweep_job(sweeper, record)
+    return count
+
+
+def _sweep_dataset(sweeper: Sweeper, dataset: Dataset) -> None:
+    now = time.time()
+    key = upload_key(dataset.tenant, dataset.dataset_id)
+    if sweeper.uploads.size(key) is not None:
+        sweeper.datasets.look_again(dataset, now + LOOK_AGAIN_SECONDS)
+        sweeper.arrivals.send(key)
+    elif dataset.status == "awaiting_upload" and now > dataset.upload_until:
+        sweeper.datasets.expire(dataset, now)
+    elif dataset.status == "validating":
+        message = "the uploaded file disappeared before it was validated; upload it again"
+        sweeper.datasets.reject(dataset, [{"code": "upload_lost", "message": message}], now)
+    else:
+        sweeper.datasets.look_again(dataset, now + LOOK_AGAIN_SECONDS)
+
+
+def _sweep_job(sweeper: Sweeper, job: Job) -> None:
+    match job.status:
+        case "queued" if time.time() > job.queued_until + GRACE_SECONDS:
+            _fail(
+                sweeper, job, "not_started", "the job could not be started for hours; ask the operator, then try again"
+            )
+        case "queued":
+            _redrive(sweeper, job, sweeper.dispatches)
+        case "starting" | "training":
+            follow(sweeper.tracker, job)
+        case "registering" if job.looks > MAX_LOOKS:
+            _fail(sweeper, job, "registration_failed", "the trained model could not be registered; train it again")
+        case "registering":
+            _redrive(sweeper, job, sweeper.tracker.admissions)
+
+
+def _redrive(sweeper: Sweeper, job: Job, queue: JobQueue) -> None:
+    queue.send(job.tenant, job.job_id)
+    sweeper.jobs.look_again(job, time.time() + LOOK_AGAIN_SECONDS)
+
+
+def _fail(sweeper: Sweeper, job: Job, code: str, message: str) -> None:
+    sweeper.jobs.advance(job, "failed", time.time(), None, failure={"code": code, "message": message})

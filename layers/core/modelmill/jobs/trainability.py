@@ -1,0 +1,99 @@
+"""Whether a model can be trained on a dataset at all, decided from its profile before anything is started."""
+
+from typing import NoReturn
+
+from modelmill.datasets.schema import Column, Schema
+from modelmill.errors import FieldError, InvalidRequest, Untrainable
+from modelmill.models.manifest import Task
+
+MIN_ROWS = 10
+MIN_ROWS_PER_CLASS = 2
+MAX_CLASSES = 100
+# A whole-number target of at most this many values, each on average in this many rows or more, is taken for classes.
+MAX_INTEGER_CLASSES = 20
+ROWS_PER_INTEGER_CLASS = 10
+
+
+def check_columns(schema: Schema, target: str, features: list[str] | None) -> Column:
+    """The target's column.
+
+    Raises:
+        InvalidRequest: the target or a feature is not in the dataset, or is named twice.
+        Untrainable: no feature has more than one value.
+    """
+    column = schema.column(target)
+    known = ", ".join(column.name for column in schema.columns[:50])
+    if column is None:
+        _refuse("target", f"no column {target!r}; the dataset has {known}")
+    names = features if features is not None else [other.name for other in schema.columns if other.name != target]
+    for name in names:
+        if schema.column(name) is None:
+            _refuse("features", f"no column {name!r}; the dataset has {known}")
+        if name == target:
+            _refuse("features", f"{name!r} is the target and cannot be a feature")
+    if len(set(names)) != len(names):
+        _refuse("features", "a column is named more than once")
+    if not any(found.distinct > 1 for name in names if (found := schema.column(name))):
+        raise Untrainable("no column besides the target has more than one value, so there is nothing to learn from")
+    return column
+
+
+def decide_task(schema: Schema, target: Column, task: str) -> Task:
+    """The task: the asked one where the target allows it, or the one that fits the target where `auto` is asked.
+
+    Raises:
+        Untrainable: the target is empty, constant, free text or a time, or has too few rows or too many classes.
+        InvalidRequest: the asked task does not fit the target.
+    """
+    labelled = schema.rows - target.nulls
+    _check_target(target, labelled)
+    if task == "auto":
+        task = _fitting_task(target, labelled)
+    if task == "regression":
+        if target.type not in ("number", "integer"):
+            _refuse("task", f"regression needs a number as target; {target.name!r} is of type {target.type}")
+        return "regression"
+    _check_classes(target, labelled)
+    if task == "binary" and target.distinct != 2:
+        _refuse("task", f"binary needs a target of two values; {target.name!r} has {target.distinct}")
+    if task == "multiclass":
+        return "multiclass"
+    return "binary"
+
+
+def _check_target(target: Column, labelled: int) -> None:
+    name = repr(target.name)
+    if labelled == 0:
+        raise Untrainable(f"the target {name} is empty in every row")
+    if target.distinct <= 1:
+        raise Untrainable(f"the target {name} has the same value in every row, so there is nothing to predict")
+    if labelled < MIN_ROWS:
+        raise Untrainable(f"only {labelled} rows have a value in {name}; at least {MIN_ROWS} are needed")
+    if target.type == "timestamp":
+        raise Untrainable(f"the target {name} is a timestamp; expected a number or a category")
+
+
+def _fitting_task(target: Column, labelled: int) -> str:
+    if target.type == "number":
+        return "regression"
+    few = target.distinct <= MAX_INTEGER_CLASSES and labelled >= ROWS_PER_INTEGER_CLASS * target.distinct
+    if target.type == "integer" and not few:
+        return "regression"
+    return "binary" if target.distinct == 2 else "multiclass"
+
+
+def _check_classes(target: Column, labelled: int) -> None:
+    name = repr(target.name)
+    if target.distinct > MAX_CLASSES:
+        hint = f"at most {MAX_CLASSES} are supported; give a target of fewer values, or ask for task 'regression'"
+        raise Untrainable(f"the target {name} has {target.distinct} different values; {hint}")
+    if labelled < MIN_ROWS_PER_CLASS * target.distinct:
+        raise Untrainable(f"{labelled} rows are too few for the {target.distinct} classes of {name}")
+    rare = [top.value for top in target.top or [] if top.count < MIN_ROWS_PER_CLASS]
+    if rare:
+        shown = ", ".join(repr(value) for value in rare[:10])
+        raise Untrainable(f"these classes of {name} occur in one row only: {shown}; remove or merge them, or add rows")
+
+
+def _refuse(field: str, message: str) -> NoReturn:
+    raise InvalidRequest(message, errors=(FieldError(field, message),))

@@ -1,0 +1,82 @@
+"""The manifest of a bundle: the one contract between training, the registry and serving."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from modelmill.models.signature import Signature
+
+MANIFEST_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+MODEL_FILE = "model.onnx"
+
+Task = Literal["regression", "binary", "multiclass"]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """A file of the bundle, by content."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything known about a trained model at the moment it left training; written once, never changed.
+
+    task, algorithm: resolved, never `auto`.
+    spec: the resolved training spec (see `jobs.spec.TrainingSpec.to_dict`), seed and catalogue version included.
+    labels: class names in the order of the `probabilities` output; None for regression.
+    metrics: {"train" | "validation" | "test": {name: value}}; "test" is the held-out part.
+    parity: {"passed", "rows", "tolerance", "within", "max_error", "label_flips", "worst": [...]}.
+    split: {"train", "validation", "test", "seed", "stratified", "duplicate_rows"}; rows each.
+    dropped: [{"column", "reason"}] for columns that were offered but not used.
+    lineage: {"dataset_id", "dataset_sha256", "job_id"}.
+    profile: {column name: schema.Column.to_dict()} of the training data, for drift.
+    reference: {"rows": [{column: value}], "scores": [[raw scores]]}, at most 200 rows, for explanations.
+    placement: {"model_bytes", "latency_us", "memory_bytes"}: measured hints.
+    files: every file of the bundle but the manifest itself.
+    """
+
+    kind: Literal["tabular"]
+    task: Task
+    algorithm: str
+    target: str
+    spec: dict[str, Any]
+    signature: Signature
+    labels: list[str] | None
+    metrics: dict[str, dict[str, Any]]
+    parity: dict[str, Any]
+    split: dict[str, Any]
+    lineage: dict[str, str]
+    libraries: dict[str, str]
+    files: dict[str, BundleFile]
+    created_at: str
+    dropped: list[dict[str, str]] = field(default_factory=list)
+    leaderboard: list[dict[str, Any]] | None = None
+    profile: dict[str, Any] = field(default_factory=dict)
+    reference: dict[str, Any] = field(default_factory=dict)
+    placement: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Manifest":
+        """The manifest that `to_json` wrote.
+
+        Raises:
+            ValueError: not a manifest, or written by a newer version of modelmill.
+        """
+        try:
+            data = json.loads(text)
+            version = data.pop("manifest_version")
+            if version != MANIFEST_VERSION:
+                raise ValueError(f"manifest_version is {version}, this code reads {MANIFEST_VERSION}")
+            data["signature"] = Signature.from_dict(data["signature"])
+            data["files"] = {name: BundleFile(**file) for name, file in data["files"].items()}
+            return cls(**data)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"not a manifest: {error!r}") from error
+
+    def to_json(self) -> str:
+        """JSON text; NaN and infinity are refused, since clients could not read them."""
+        return json.dumps({"manifest_version": MANIFEST_VERSION, **asdict(self)}, allow_nan=False, indent=1)

@@ -1,0 +1,264 @@
+"""Model versions, the aliases that point at them and the ledger of how these moved."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from modelmill.errors import Conflict, NotFound
+from modelmill.ids import check_name, new_id
+from modelmill.models.manifest import Manifest
+from modelmill.pages import Page
+from modelmill.timestamps import iso
+
+LIVE = "live"
+
+VersionStatus = Literal["ready", "rejected", "quarantined"]
+MoveKind = Literal["first", "promote", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A name in a tenant; version numbers are never used twice, also after deletion."""
+
+    tenant: str
+    model: str
+    latest_version: int
+    created_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """An immutable bundle. `manifest_sha256` is the root of trust: the manifest holds the hashes of the other files.
+
+    metrics: the held-out metrics that are single numbers.
+    """
+
+    tenant: str
+    model: str
+    version: int
+    status: VersionStatus
+    created_at: str
+    job_id: str | None = None
+    task: str | None = None
+    algorithm: str | None = None
+    manifest_sha256: str | None = None
+    bytes: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    failure: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A movable name for a version; `revision` counts its moves."""
+
+    alias: str
+    version: int
+    revision: int
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One move of an alias; `by` is the id of the key that asked for it."""
+
+    entry_id: str
+    alias: str
+    kind: MoveKind
+    from_version: int | None
+    to_version: int
+    by: str
+    reason: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class AliasMove:
+    """A move to be made: `seen` is the alias as it was read (None: it did not exist)."""
+
+    seen: Alias | None
+    after: Alias
+    entry: LedgerEntry
+
+
+class Registry(Protocol):
+    """Where models, versions, aliases and the ledger are kept."""
+
+    def model(self, tenant: str, model: str) -> Model | None:
+        """The model, unless deleted."""
+
+    def models(self, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
+        """By name, last first."""
+
+    def version(self, tenant: str, model: str, version: int) -> ModelVersion | None:
+        """One version."""
+
+    def versions(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[ModelVersion]:
+        """Newest first."""
+
+    def alias(self, tenant: str, model: str, alias: str) -> Alias | None:
+        """One alias."""
+
+    def aliases(self, tenant: str, model: str) -> list[Alias]:
+        """All aliases of a model."""
+
+    def move(self, tenant: str, model: str, move: AliasMove) -> bool:
+        """Move the alias and write the ledger at once; False when the alias moved since, or the version is not ready."""
+
+    def ledger(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[LedgerEntry]:
+        """Newest first."""
+
+    def history(self, tenant: str, model: str, alias: str) -> Iterator[LedgerEntry]:
+        """Every move of one alias, newest first."""
+
+    def delete_version(self, tenant: str, model: str, version: int) -> None:
+        """Forget the version."""
+
+    def delete_model(self, tenant: str, model: str) -> None:
+        """Forget the aliases, the versions and then the model; the ledger and the numbering stay."""
+
+
+class BundleFiles(Protocol):
+    """Where bundles lie."""
+
+    def manifest(self, tenant: str, model: str, version: int) -> Manifest:
+        """The manifest of a bundle."""
+
+    def link(self, tenant: str, model: str, version: int, name: str, seconds: int) -> str:
+        """A link to one file, valid for that long."""
+
+    def delete(self, tenant: str, model: str, version: int | None = None) -> None:
+        """Remove the bytes of one version, or of all."""
+
+
+def find_model(registry: Registry, tenant: str, model: str) -> Model:
+    """The model.
+
+    Raises:
+        NotFound: the tenant has no such model.
+    """
+    found = registry.model(tenant, model)
+    if found is None:
+        raise NotFound(f"no model {model[:80]!r}")
+    return found
+
+
+def find_version(registry: Registry, tenant: str, model: str, version: int) -> ModelVersion:
+    """The version.
+
+    Raises:
+        NotFound: the model, or this version of it, does not exist.
+    """
+    find_model(registry, tenant, model)
+    found = registry.version(tenant, model, version)
+    if found is None:
+        raise NotFound(f"model {model!r} has no version {version}")
+    return found
+
+
+def plan_move(seen: Alias | None, alias: str, version: int, kind: MoveKind, by: str, reason: str) -> AliasMove:
+    """The move of an alias from what was seen to a version."""
+    at = iso(time.time())
+    after = Alias(alias, version, (seen.revision if seen else 0) + 1, at)
+    entry = LedgerEntry(new_id("move"), alias, kind, seen.version if seen else None, version, by, reason, at)
+    return AliasMove(seen, after, entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a client asks for; `expected_revision` guards against moves that it has not seen."""
+
+    alias: str
+    version: int
+    reason: str
+    by: str
+    expected_revision: int | None = None
+
+
+def promote(registry: Registry, tenant: str, model: str, wanted: Promotion) -> tuple[Alias, int | None]:
+    """Point an alias at a version; the alias and the version that it pointed at before.
+
+    Raises:
+        InvalidName, NotFound.
+        Conflict: the version is not ready, or the alias is at another revision than expected.
+    """
+    check_name(wanted.alias, "alias")
+    version = find_version(registry, tenant, model, wanted.version)
+    if version.status != "ready":
+        raise Conflict(f"version {wanted.version} is {version.status}; only a ready version can be served")
+    seen = registry.alias(tenant, model, wanted.alias)
+    revision = seen.revision if seen else 0
+    if wanted.expected_revision not in (None, revision):
+        raise Conflict(f"alias {wanted.alias!r} is at revision {revision}, not {wanted.expected_revision}")
+    move = plan_move(seen, wanted.alias, wanted.version, "promote", wanted.by, wanted.reason)
+    return _make(registry, tenant, model, move)
+
+
+def rollback(registry: Registry, tenant: str, model: str, alias: str, by: str, reason: str) -> tuple[Alias, int | None]:
+    """Point an alias back at the version that was served before; done again, it goes back further.
+
+    Raises:
+        NotFound: no such model or alias.
+        Conflict: nothing was served before, or the alias was moved meanwhile.
+    """
+    find_model(registry, tenant, model)
+    seen = registry.alias(tenant, model, alias)
+    if seen is None:
+        raise NotFound(f"model {model!r} has no alias {alias[:80]!r}")
+    earlier = _served_before(registry, tenant, model, seen)
+    if earlier is None:
+        raise Conflict(f"no earlier version of {model!r} that could be served is in the ledger of {alias!r}")
+    return _make(registry, tenant, model, plan_move(seen, alias, earlier, "rollback", by, reason))
+
+
+def delete_version(registry: Registry, files: BundleFiles, tenant: str, model: str, version: int) -> None:
+    """Remove a version and its bytes.
+
+    Raises:
+        NotFound: no such version.
+        Conflict: an alias points at it.
+    """
+    find_version(registry, tenant, model, version)
+    under = [alias.alias for alias in registry.aliases(tenant, model) if alias.version == version]
+    if under:
+        raise Conflict(f"version {version} is served as {', '.join(under)}; point the alias elsewhere first")
+    registry.delete_version(tenant, model, version)
+    files.delete(tenant, model, version)
+
+
+def delete_model(registry: Registry, files: BundleFiles, tenant: str, model: str) -> None:
+    """Remove a model with all its versions and aliases.
+
+    Raises:
+        NotFound: no such model.
+    """
+    find_model(registry, tenant, model)
+    registry.delete_model(tenant, model)
+    files.delete(tenant, model)
+
+
+def summarize(metrics: dict[str, Any]) -> dict[str, float]:
+    """Those metrics that are single numbers."""
+    return {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+
+
+def _make(registry: Registry, tenant: str, model: str, move: AliasMove) -> tuple[Alias, int | None]:
+    if not registry.move(tenant, model, move):
+        raise Conflict(f"alias {move.after.alias!r} was moved by somebody else just now; look and try again")
+    return move.after, move.seen.version if move.seen else None
+
+
+def _served_before(registry: Registry, tenant: str, model: str, alias: Alias) -> int | None:
+    """The ledger read like a stack: what a version replaced when it was promoted is what lies below it."""
+    current = alias.version
+    for entry in registry.history(tenant, model, alias.alias):
+        if entry.kind == "rollback" or entry.to_version != current:
+            continue
+        if entry.from_version is None:
+            return None
+        current = entry.from_version
+        version = registry.version(tenant, model, current)
+        if version and version.status == "ready" and current != alias.version:
+            return current
+    return None

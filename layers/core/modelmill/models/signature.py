@@ -1,0 +1,62 @@
+"""What a model takes and gives: tensors for protocol clients, named columns for people."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from modelmill.datasets.schema import ColumnType
+
+# A timestamp column takes this many neighbouring places in the numeric input, in this order, all in UTC:
+# days since 1970-01-01 with fraction, year, month 1-12, day 1-31, weekday 0 = Monday, hour 0-23.
+CALENDAR_PARTS = ("epoch_days", "year", "month", "day", "weekday", "hour")
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output of the graph; `datatype` is the Open Inference Protocol's name, -1 a variable dimension."""
+
+    name: str
+    datatype: Literal["BOOL", "INT64", "FP32", "FP64", "BYTES"]
+    shape: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A user's column and where it goes: `index` is its first place along the second axis of `input`.
+
+    Numbers, integers, booleans (0 or 1) and timestamps (see CALENDAR_PARTS) go to `numeric`, missing as NaN;
+    categories go to `categorical`, missing as "".
+    """
+
+    name: str
+    type: ColumnType
+    input: Literal["numeric", "categorical"]
+    index: int
+
+    @property
+    def width(self) -> int:
+        """How many places the column takes."""
+        return len(CALENDAR_PARTS) if self.type == "timestamp" else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The tensors of `model.onnx` and, for tabular models, the columns behind them."""
+
+    kind: Literal["tabular"]
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    features: list[Feature]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Signature":
+        """The signature that `to_dict` wrote."""
+        return cls(
+            kind=data["kind"],
+            inputs=[Tensor(**tensor) for tensor in data["inputs"]],
+            outputs=[Tensor(**tensor) for tensor in data["outputs"]],
+            features=[Feature(**feature) for feature in data["features"]],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)

@@ -1,0 +1,59 @@
+"""Loaded models within a memory bound."""
+
+from collections import OrderedDict
+
+from modelmill.errors import Unavailable
+from modelmill.serving.load import LoadedModel
+
+# Tenant and sha256 of the manifest: equal bundles of two tenants are two sessions.
+type SessionKey = tuple[str, str]
+
+
+class Sessions:
+    """The least recently used model leaves first."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._models: OrderedDict[SessionKey, LoadedModel] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the models take, by estimate."""
+        return self._bytes
+
+    def get(self, key: SessionKey) -> LoadedModel | None:
+        """The model, which then counts as used last."""
+        model = self._models.get(key)
+        if model is not None:
+            self._models.move_to_end(key)
+        return model
+
+    def add(self, key: SessionKey, model: LoadedModel) -> None:
+        """Keep a model, and let go of others until the bound holds."""
+        self._discard(key)
+        self._models[key] = model
+        self._bytes += model.memory_bytes
+        self._evict(0, key)
+
+    def make_room(self, needed: int, keep: SessionKey | None = None) -> None:
+        """Let go of models until `needed` bytes more fit, but not of `keep`, which serves if the load fails.
+
+        Raises:
+            Unavailable: a model of this size never fits.
+        """
+        if needed > self._max_bytes:
+            message = "the model needs more memory than this function may use for models; raise its memory size"
+            raise Unavailable(message, code="model_too_large")
+        self._evict(needed, keep)
+
+    def _evict(self, needed: int, keep: SessionKey | None) -> None:
+        for key in [key for key in self._models if key != keep]:
+            if self._bytes + needed <= self._max_bytes:
+                return
+            self._discard(key)
+
+    def _discard(self, key: SessionKey) -> None:
+        model = self._models.pop(key, None)
+        if model is not None:
+            self._bytes -= model.memory_bytes

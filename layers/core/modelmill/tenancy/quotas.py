@@ -1,0 +1,39 @@
+"""What a tenant may have at once. Counters change in the same transaction as the state that they count."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of every tenant of this stack."""
+
+    concurrent_jobs: int
+    datasets: int
+    upload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a tenant has now: training jobs that have not ended, and datasets that are neither gone nor refused."""
+
+    concurrent_jobs: int = 0
+    datasets: int = 0
+
+
+class UsageStore(Protocol):
+    """Where usage is counted."""
+
+    def usage(self, tenant: str) -> Usage:
+        """What the tenant has now."""
+
+
+def report(usage: Usage, limits: Limits) -> dict[str, Any]:
+    """Usage beside limits, JSON-ready."""
+    return {
+        "quotas": {
+            "concurrent_jobs": {"used": usage.concurrent_jobs, "limit": limits.concurrent_jobs},
+            "datasets": {"used": usage.datasets, "limit": limits.datasets},
+            "upload_bytes": {"limit": limits.upload_bytes},
+        }
+    }

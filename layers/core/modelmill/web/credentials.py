@@ -1,0 +1,7 @@
+"""Where a request carries its API key."""
+
+
+def sent_secret(headers: dict[str, str]) -> str | None:
+    """The API key in a request's headers, whose names are in lower case."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    return headers.get("x-api-key") or (bearer.strip() if scheme.lower() == "bearer" else None)

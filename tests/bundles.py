@@ -1,0 +1,151 @@
+"""Small, complete bundles: a linear model over any columns, as training would leave it."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, BundleFile, Manifest
+from modelmill.models.signature import Feature, Signature, Tensor
+
+VOCABULARY = ["", "a", "b", "é"]
+
+MIXED = [("age", "number"), ("sex", "category"), ("seen", "timestamp"), ("smoker", "boolean"), ("visits", "integer")]
+
+
+def features_of(columns: list[tuple[str, str]]) -> list[Feature]:
+    """Features for (name, type) pairs, placed one after the other."""
+    places = {"numeric": 0, "categorical": 0}
+    features = []
+    for name, kind in columns:
+        tensor = "categorical" if kind == "category" else "numeric"
+        feature = Feature(name, kind, tensor, places[tensor])  # type: ignore[arg-type]
+        places[tensor] += feature.width
+        features.append(feature)
+    return features
+
+
+def signature_of(columns: list[tuple[str, str]], labels: list[str] | None) -> Signature:
+    """The signature of a model over these columns."""
+    features = features_of(columns)
+    inputs = []
+    for name, datatype in (("numeric", "FP64"), ("categorical", "BYTES")):
+        width = sum(feature.width for feature in features if feature.input == name)
+        if width:
+            inputs.append(Tensor(name, datatype, [-1, width]))  # type: ignore[arg-type]
+    outputs = [Tensor("value", "FP32", [-1, 1])]
+    if labels is not None:
+        outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
+    return Signature("tabular", inputs, outputs, features)
+
+
+def linear_graph(signature: Signature, labels: list[str] | None, seed: int = 0) -> onnx.ModelProto:
+    """Missing numbers as 0, one-hot categories, random weights, softmax for classes."""
+    random = np.random.default_rng(seed)
+    classes = len(labels) if labels else 1
+    nodes: list[onnx.NodeProto] = []
+    constants = {"zero": np.zeros(1, np.float64), "bias": random.normal(size=classes).astype(np.float32)}
+    parts = []
+    for tensor in signature.inputs:
+        width = tensor.shape[1]
+        if tensor.name == "numeric":
+            nodes += [
+                helper.make_node("IsNaN", ["numeric"], ["missing"]),
+                helper.make_node("Where", ["missing", "zero", "numeric"], ["filled"]),
+                helper.make_node("Cast", ["filled"], ["numbers"], to=TensorProto.FLOAT),
+            ]
+            parts.append("numbers")
+        else:
+            nodes += [
+                helper.make_node(
+                    "OneHotEncoder", ["categorical"], ["hot"], domain="ai.onnx.ml", cats_strings=VOCABULARY, zeros=1
+                ),
+                helper.make_node("Flatten", ["hot"], ["flat"], axis=1),
+            ]
+            parts.append("flat")
+        del width
+    width = sum(t.shape[1] * (len(VOCABULARY) if t.name == "categorical" else 1) for t in signature.inputs)
+    constants["weights"] = (random.normal(size=(width, classes)) * 0.01).astype(np.float32)
+    nodes += [
+        helper.make_node("Concat", parts, ["features"], axis=1),
+        helper.make_node("MatMul", ["features", "weights"], ["product"]),
+        helper.make_node("Add", ["product", "bias"], ["scores" if labels else "value"]),
+    ]
+    if labels:
+        constants["labels"] = np.array(labels, dtype=object)
+        nodes += [
+            helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+            helper.make_node("ArgMax", ["probabilities"], ["best"], axis=1, keepdims=0),
+            helper.make_node("Gather", ["labels", "best"], ["label"], axis=0),
+        ]
+    return _model(signature, nodes, constants)
+
+
+def model_of(
+    nodes: list[onnx.NodeProto],
+    inputs: list[onnx.ValueInfoProto],
+    outputs: list[onnx.ValueInfoProto],
+    initializers: list[onnx.TensorProto] | None = None,
+    **graph: Any,
+) -> onnx.ModelProto:
+    """A model of opset 18 with these nodes."""
+    body = helper.make_graph(nodes, "graph", inputs, outputs, initializers or [], **graph)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(body, opset_imports=opsets, ir_version=8)
+
+
+def _model(
+    signature: Signature, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]
+) -> onnx.ModelProto:
+    kinds = {"FP64": TensorProto.DOUBLE, "FP32": TensorProto.FLOAT, "BYTES": TensorProto.STRING}
+
+    def value(tensor: Tensor) -> onnx.ValueInfoProto:
+        shape = ["N" if size == -1 else size for size in tensor.shape]
+        return helper.make_tensor_value_info(tensor.name, kinds[tensor.datatype], shape)
+
+    initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    return model_of(nodes, [value(t) for t in signature.inputs], [value(t) for t in signature.outputs], initializers)
+
+
+def write_bundle(
+    folder: Path,
+    columns: list[tuple[str, str]] = MIXED,
+    labels: list[str] | None = None,
+    *,
+    seed: int = 0,
+    model: bytes | None = None,
+    **changes: Any,
+) -> Manifest:
+    """A bundle in `folder`; a regression without labels. `changes` replace fields of the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    signature = signature_of(columns, labels)
+    content = model if model is not None else linear_graph(signature, labels, seed).SerializeToString()
+    (folder / MODEL_FILE).write_bytes(content)
+    manifest = Manifest(
+        kind="tabular",
+        task="regression" if labels is None else "binary" if len(labels) == 2 else "multiclass",
+        algorithm="linear",
+        target="target",
+        spec={},
+        signature=signature,
+        labels=labels,
+        metrics={"test": {"r2": 0.5}},
+        parity={"passed": True},
+        split={},
+        lineage={},
+        libraries={},
+        files={MODEL_FILE: BundleFile(hashlib.sha256(content).hexdigest(), len(content))},
+        created_at="2026-11-23T01:02:03Z",
+    )
+    manifest = replace(manifest, **changes)
+    (folder / MANIFEST_FILE).write_text(manifest.to_json())
+    return manifest
+
+
+def manifest_sha256(folder: Path) -> str:
+    """What a registered version pins."""
+    return hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()

@@ -1,0 +1,101 @@
+"""In-memory stand-ins for what the data plane needs: keys, the registry, the bundle store."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from modelmill.errors import Unavailable
+from modelmill.models.registry import Alias, ModelVersion
+from modelmill.pages import Page
+from modelmill.tenancy.keys import Key, hash_secret
+from tests.bundles import manifest_sha256
+
+STARTED = "2026-11-23T01:02:03Z"
+
+
+class Clock:
+    """Time that moves when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeKeys:
+    """Implements `tenancy.keys.Keys`."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, Key] = {}
+
+    def give(self, secret: str, tenant: str, *scopes: str) -> Key:
+        """A key with a known secret."""
+        key = Key(f"key-{len(self.keys)}", tenant, "test", scopes, hash_secret(secret), STARTED)
+        self.add(key)
+        return key
+
+    def find(self, sha256: str) -> Key | None:
+        return self.keys.get(sha256)
+
+    def add(self, key: Key) -> None:
+        self.keys[key.sha256] = key
+
+    def list(self, tenant: str, limit: int, cursor: str | None) -> Page[Key]:
+        return Page([key for key in self.keys.values() if key.tenant == tenant], None)
+
+    def remove(self, tenant: str, key_id: str) -> bool:
+        found = [key for key in self.keys.values() if (key.tenant, key.key_id) == (tenant, key_id)]
+        for key in found:
+            del self.keys[key.sha256]
+        return bool(found)
+
+
+@dataclass
+class FakeStore:
+    """Implements `serving.ports.Versions` and `serving.ports.Bundles`; `down` makes calls fail."""
+
+    versions: dict[tuple[str, str, int], ModelVersion] = field(default_factory=dict)
+    aliases: dict[tuple[str, str, str], Alias] = field(default_factory=dict)
+    files: dict[tuple[str, str, int, str], bytes] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    down: bool = False
+
+    def put(self, tenant: str, model: str, number: int, folder: Path, alias: str | None = "live") -> None:
+        """Register the bundle in `folder` and point the alias at it."""
+        pin = manifest_sha256(folder)
+        version = ModelVersion(tenant, model, number, "ready", STARTED, manifest_sha256=pin)
+        self.versions[tenant, model, number] = version
+        for path in folder.iterdir():
+            self.files[tenant, model, number, path.name] = path.read_bytes()
+        if alias:
+            self.point(tenant, model, number, alias)
+
+    def point(self, tenant: str, model: str, number: int, alias: str = "live") -> None:
+        """Move an alias."""
+        self.aliases[tenant, model, alias] = Alias(alias, number, 1, STARTED)
+
+    def mark(self, tenant: str, model: str, number: int, status: str) -> None:
+        """Change the status of a version."""
+        version = self.versions[tenant, model, number]
+        self.versions[tenant, model, number] = replace(version, status=status)  # type: ignore[arg-type]
+
+    def alias(self, tenant: str, model: str, alias: str) -> Alias | None:
+        self._check()
+        return self.aliases.get((tenant, model, alias))
+
+    def version(self, tenant: str, model: str, version: int) -> ModelVersion | None:
+        self._check()
+        return self.versions.get((tenant, model, version))
+
+    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
+        self._check()
+        self.reads.append(f"{version.tenant}/{version.model}/{version.version}/{name}")
+        content = self.files.get((version.tenant, version.model, version.version, name))
+        if content is None:
+            raise FileNotFoundError(name)
+        yield from (content[at : at + 1000] for at in range(0, len(content), 1000))
+
+    def _check(self) -> None:
+        if self.down:
+            raise Unavailable("the store is down", retry_after=2)

@@ -1,0 +1,113 @@
+"""Rows to predict, read from CSV and JSON, and predictions written back."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from modelmill_client.cli.rows import CsvRows, json_lines, json_text
+from modelmill_client.cli.writers import make_writer
+from modelmill_client.errors import ConfigurationError
+
+FEATURES: list[dict[str, Any]] = [
+    {"name": "größe", "type": "number", "input": "numeric", "index": 0},
+    {"name": "city, state", "type": "category", "input": "categorical", "index": 0},
+]
+CSV = '"city, state",id,größe\n"Ulm, BW",7,1.5\n"a ""quoted""\nname",8,\n'
+
+
+def test_columns_are_found_by_name_and_the_others_are_listed() -> None:
+    rows = CsvRows(io.StringIO(CSV), FEATURES)
+
+    assert rows.unused == ["id"]
+    assert list(rows) == [
+        (["Ulm, BW", "7", "1.5"], {"größe": 1.5, "city, state": "Ulm, BW"}),
+        (['a "quoted"\nname', "8", ""], {"größe": None, "city, state": 'a "quoted"\nname'}),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_other_delimiters_are_recognised(delimiter: str) -> None:
+    text = delimiter.join(['"city, state"', "größe"]) + "\n" + delimiter.join(["Ulm", "2"]) + "\n"
+
+    [(_, instance)] = CsvRows(io.StringIO(text), FEATURES)
+
+    assert instance == {"größe": 2.0, "city, state": "Ulm"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("größe\n1\n", "lacks 'city, state'"),
+        ("", "lacks"),
+        ('"city, state",größe\nUlm\n', "line 2 has 1 cells, expected 2"),
+        ('"city, state",größe\nUlm,1\nUlm,big\n', "line 3: column 'größe' has 'big'"),
+        ('"city, state",größe\n"Ulm,1\n', "line 2 is not CSV"),
+    ],
+)
+def test_what_is_wrong_with_a_csv_is_told_with_its_line(text: str, expected: str) -> None:
+    with pytest.raises(ConfigurationError, match=expected):
+        list(CsvRows(io.StringIO(text), FEATURES))
+
+
+@pytest.mark.parametrize(
+    ("text", "instances"),
+    [
+        ('{"a": 1}', [{"a": 1}]),
+        ('[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
+        ('{"instances": [{"a": 1}]}', [{"a": 1}]),
+        ("[1, 2]", [[1, 2]]),
+        ("[[1, 2], [3, 4]]", [[1, 2], [3, 4]]),
+        ("[]", []),
+    ],
+)
+def test_json_may_be_one_instance_or_many(text: str, instances: list[object]) -> None:
+    assert json_text(text) == instances
+
+
+@pytest.mark.parametrize("text", ["{", "3", '"x"'])
+def test_json_that_holds_no_instance_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected"):
+        json_text(text)
+
+
+def test_json_lines_tell_the_line_that_is_wrong() -> None:
+    lines = json_lines(io.StringIO('{"a": 1}\n\n{"a": \n'))
+
+    assert next(lines) == {"a": 1}
+    with pytest.raises(ConfigurationError, match="line 3"):
+        next(lines)
+
+
+def test_csv_output_has_the_input_the_label_and_its_probabilities_and_no_formula() -> None:
+    file = io.StringIO()
+    writer = make_writer(file, "csv", ["name", "prediction"])
+
+    writer.write(
+        [["=cmd()", "-1"]], {"predictions": [{"label": "@home", "probabilities": {"@home": 0.75, "away": 0.25}}]}
+    )
+
+    header, row = csv.reader(io.StringIO(file.getvalue()))
+    assert header == ["name", "prediction", "prediction_", "probability_@home", "probability_away"]
+    assert row == ["'=cmd()", "-1", "'@home", "0.75", "0.25"]
+
+
+def test_regression_output_has_the_value() -> None:
+    file = io.StringIO()
+
+    make_writer(file, "csv", ["x"]).write([["1"]], {"predictions": [{"value": -2.5}]})
+
+    assert file.getvalue() == "x,prediction\n1,-2.5\n"
+
+
+def test_json_output_is_one_answer_for_all_batches() -> None:
+    file = io.StringIO()
+    writer = make_writer(file, "json", [])
+
+    writer.write([], {"predictions": [{"value": 1}], "model": "m", "version": 2})
+    writer.write([], {"predictions": [{"value": 2}], "model": "m", "version": 2})
+    writer.close()
+
+    assert json.loads(file.getvalue()) == {"predictions": [{"value": 1}, {"value": 2}], "model": "m", "version": 2}

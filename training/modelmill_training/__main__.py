@@ -1,0 +1,54 @@
+"""The start of a job: the one place where failures become a failure file and an exit code."""
+
+import os
+import sys
+import traceback
+
+from modelmill.errors import InvalidRequest
+from modelmill_training.environment import Environment
+from modelmill_training.failures import TrainingFailure
+from modelmill_training.lean_imports import leave_out
+from modelmill_training.progress import Progress
+
+# Of sysexits.h: what was given is at fault (EX_DATAERR), or the platform is (EX_SOFTWARE).
+EXIT_DATA = 65
+EXIT_INTERNAL = 70
+
+
+def main() -> int:
+    """Run the job: the exit code of the process."""
+    environment = Environment.from_mapping(os.environ)
+    progress = Progress()
+    try:
+        _run(environment, progress)
+    except TrainingFailure as failure:
+        return _fail(environment, progress, failure.code, failure.message, EXIT_DATA)
+    except InvalidRequest as error:
+        return _fail(environment, progress, error.code, error.detail, EXIT_DATA)
+    except MemoryError:
+        message = "The job ran out of memory: use fewer rows or columns, or a larger instance type."
+        return _fail(environment, progress, "out_of_memory", message, EXIT_DATA)
+    except Exception as error:
+        traceback.print_exc()
+        message = f"Unexpected {type(error).__name__} in the phase {progress.phase}; the job's log has the details."
+        return _fail(environment, progress, "internal", message, EXIT_INTERNAL)
+    return 0
+
+
+def _run(environment: Environment, progress: Progress) -> None:
+    from modelmill_training.job import run  # noqa: PLC0415 - so that a failing import is told as a failure too
+
+    manifest = run(environment, progress)
+    progress.log(f"{manifest.algorithm} is done in {progress.elapsed:.1f} s")
+
+
+def _fail(environment: Environment, progress: Progress, code: str, message: str, exit_code: int) -> int:
+    progress.log(f"{code}: {message}")
+    environment.write_failure(code, message)
+    return exit_code
+
+
+if __name__ == "__main__":
+    # pyarrow, scikit-learn and Keras import it only to recognise its frames.
+    leave_out("pandas")
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Fitting a model by name, with the target brought to a scale on which float32 sums keep their digits."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from modelmill_training.algorithms import Model, Request, Rows, builder
+from modelmill_training.data import Floats, Matrix
+from modelmill_training.onnx_graph import DOUBLE, FLOAT, GraphBuilder, doubles
+
+# A target whose values lie further than this many deviations from zero is standardised for every algorithm.
+FAR_FROM_ZERO = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class StandardisedTarget:
+    """A regressor of (target - mean) / scale that answers in the target's own unit."""
+
+    inner: Model
+    mean: float
+    scale: float
+
+    def predict(self, features: Matrix) -> Floats:
+        """See `Model`."""
+        return self.inner.predict(features) * self.scale + self.mean
+
+    def write(self, builder: GraphBuilder, features: str) -> str:
+        """See `Model`."""
+        value = builder.cast(self.inner.write(builder, features), DOUBLE)
+        value = builder.node("Mul", value, builder.constant(doubles(self.scale)))
+        return builder.cast(builder.node("Add", value, builder.constant(doubles(self.mean))), FLOAT)
+
+
+def fit(algorithm: str, request: Request) -> Model:
+    """The fitted model of a catalogue entry."""
+    module = builder(algorithm)
+    if request.classes:
+        return module.fit(request)
+    mean, scale = float(np.mean(request.train.target)), float(np.std(request.train.target)) or 1.0
+    if not module.STANDARDISED_TARGET and abs(mean) <= FAR_FROM_ZERO * scale:
+        return module.fit(request)
+    train, validation = (
+        Rows(rows.features, (rows.target - mean) / scale) for rows in (request.train, request.validation)
+    )
+    return StandardisedTarget(module.fit(replace(request, train=train, validation=validation)), mean, scale)

@@ -1,0 +1,82 @@
+"""From a fitted model to one self-contained graph: preprocessing, estimator, outputs."""
+
+import numpy as np
+import onnx
+
+from modelmill.models.signature import Feature, Signature, Tensor
+from modelmill_training.algorithms import Model
+from modelmill_training.features import LIMIT, Preprocessing, categorical
+from modelmill_training.onnx_graph import DOUBLE, FLOAT, ML_DOMAIN, STRING, GraphBuilder, doubles, value_info
+
+
+def signature_of(features: list[Feature], labels: list[str] | None) -> Signature:
+    """The tensors of `export`'s graph."""
+    widths = {"numeric": 0, "categorical": 0}
+    for feature in features:
+        widths[feature.input] += feature.width
+    inputs = []
+    if widths["numeric"]:
+        inputs.append(Tensor("numeric", "FP64", [-1, widths["numeric"]]))
+    if widths["categorical"]:
+        inputs.append(Tensor("categorical", "BYTES", [-1, widths["categorical"]]))
+    if labels is None:
+        return Signature("tabular", inputs, [Tensor("value", "FP32", [-1, 1])], features)
+    outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
+    return Signature("tabular", inputs, outputs, features)
+
+
+def export(preprocessing: Preprocessing, model: Model, *, scaled: bool, labels: list[str] | None) -> bytes:
+    """The serialized graph with the inputs and outputs of `signature_of`."""
+    builder = GraphBuilder()
+    inputs = _inputs(preprocessing)
+    features = write_preprocessing(builder, preprocessing, scaled=scaled)
+    outputs = _write_outputs(builder, model.write(builder, features), labels)
+    graph = builder.build(inputs, outputs)
+    onnx.checker.check_model(graph)
+    return bytes(graph.SerializeToString())
+
+
+def write_preprocessing(builder: GraphBuilder, preprocessing: Preprocessing, *, scaled: bool) -> str:
+    """The nodes of `Preprocessing.matrix`: the same arithmetic in double precision, cast at the same place."""
+    parts = []
+    if preprocessing.numeric_width:
+        parts.append(_write_numbers(builder, preprocessing, scaled=scaled))
+    parts.extend(_write_one_hot(builder, preprocessing))
+    return builder.node("Concat", *parts, axis=1)
+
+
+def _inputs(preprocessing: Preprocessing) -> list[onnx.ValueInfoProto]:
+    inputs = []
+    if preprocessing.numeric_width:
+        inputs.append(value_info("numeric", DOUBLE, "N", preprocessing.numeric_width))
+    if preprocessing.vocabularies:
+        inputs.append(value_info("categorical", STRING, "N", len(preprocessing.vocabularies)))
+    return inputs
+
+
+def _write_numbers(builder: GraphBuilder, preprocessing: Preprocessing, *, scaled: bool) -> str:
+    missing = builder.node("IsNaN", "numeric")
+    value = builder.node("Where", missing, builder.constant(preprocessing.fills), "numeric")
+    if scaled:
+        value = builder.node("Sub", value, builder.constant(preprocessing.means))
+        value = builder.node("Div", value, builder.constant(preprocessing.scales))
+    low, high = (builder.constant(doubles(limit)) for limit in (-LIMIT, LIMIT))
+    return builder.cast(builder.node("Clip", value, low, high), FLOAT)
+
+
+def _write_one_hot(builder: GraphBuilder, preprocessing: Preprocessing) -> list[str]:
+    parts = []
+    for feature, vocabulary in zip(categorical(preprocessing.features), preprocessing.vocabularies, strict=True):
+        column = builder.node("Gather", "categorical", builder.constant(np.array(feature.index)), axis=1)
+        parts.append(builder.node("OneHotEncoder", column, domain=ML_DOMAIN, cats_strings=vocabulary, zeros=1))
+    return parts
+
+
+def _write_outputs(builder: GraphBuilder, scores: str, labels: list[str] | None) -> list[onnx.ValueInfoProto]:
+    if labels is None:
+        builder.node("Identity", scores, output="value")
+        return [value_info("value", FLOAT, "N", 1)]
+    best = builder.node("ArgMax", scores, axis=1, keepdims=0)
+    builder.node("Gather", builder.constant(np.array(labels, dtype=object)), best, output="label", axis=0)
+    builder.node("Identity", scores, output="probabilities")
+    return [value_info("label", STRING, "N"), value_info("probabilities", FLOAT, "N", len(labels))]

@@ -1,0 +1,75 @@
+"""Writing ONNX graphs node by node."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 18
+ML_OPSET = 3
+ML_DOMAIN = "ai.onnx.ml"
+IR_VERSION = 8
+
+
+class GraphBuilder:
+    """Collects nodes and constants; each method that adds some returns the name of the result."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def node(self, kind: str, *inputs: str, output: str | None = None, domain: str = "", **attributes: Any) -> str:
+        """Append a node."""
+        name = output or f"{kind}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
+        return name
+
+    def constant(self, array: NDArray[Any]) -> str:
+        """Append a constant; strings are arrays of objects."""
+        name = f"constant_{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def cast(self, value: str, dtype: int) -> str:
+        """Append a cast to a TensorProto type."""
+        return self.node("Cast", value, to=dtype)
+
+    def embed(self, model: onnx.ModelProto, value: str) -> str:
+        """Append a whole model of one input and one output of this builder's opset."""
+        versions = {opset.domain: opset.version for opset in model.opset_import}
+        if versions.get("", OPSET) != OPSET:
+            model = onnx.version_converter.convert_version(model, OPSET)
+        graph = onnx.compose.add_prefix(model, f"model_{len(self._nodes)}/").graph
+        if len(graph.input) != 1 or len(graph.output) != 1:
+            raise ValueError(f"got {len(graph.input)} inputs and {len(graph.output)} outputs, expected one of each")
+        for node in graph.node:
+            node.input[:] = [value if name == graph.input[0].name else name for name in node.input]
+        self._nodes.extend(graph.node)
+        self._constants.extend(graph.initializer)
+        return str(graph.output[0].name)
+
+    def build(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+        """The graph of all nodes."""
+        graph = helper.make_graph(self._nodes, "modelmill", inputs, outputs, self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="modelmill")
+
+
+def doubles(array: Any) -> NDArray[np.float64]:
+    """As the double precision constants of a graph."""
+    return np.asarray(array, dtype=np.float64)
+
+
+def singles(array: Any) -> NDArray[np.float32]:
+    """As the single precision constants of a graph."""
+    return np.asarray(array, dtype=np.float32)
+
+
+def value_info(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
+    """An input or output; a name in the shape is a variable dimension."""
+    return helper.make_tensor_value_info(name, dtype, list(shape))
+
+
+FLOAT, DOUBLE, STRING = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.STRING

@@ -1,0 +1,76 @@
+"""The gate between training and the registry: the graph must predict what the trained model predicts."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelmill_training.data import Floats
+from modelmill_training.failures import ParityFailed
+
+TOLERANCE = 1e-4
+REQUIRED_SHARE = 0.999
+MAX_ROWS = 10_000
+WORST_ROWS = 5
+
+
+def compare_probabilities(source: Floats, outputs: dict[str, NDArray[Any]], labels: list[str]) -> dict[str, Any]:
+    """The parity report of a classifier; a flipped label counts only where the source's own margin says so."""
+    errors = np.abs(outputs["probabilities"].astype(np.float64) - source).max(axis=1)
+    ranked = np.sort(source, axis=1)
+    margins = ranked[:, -1] - ranked[:, -2]
+    expected = np.array(labels, dtype=object)[source.argmax(axis=1)]
+    flips = (outputs["label"] != expected) & (margins > TOLERANCE)
+    return _report(errors, flips, source, outputs["probabilities"])
+
+
+def compare_values(source: Floats, outputs: dict[str, NDArray[Any]], deviation: float) -> dict[str, Any]:
+    """The parity report of a regressor: errors in units of the target's deviation.
+
+    The source is rounded to the output's float32 first, and its last two bits are allowed to differ: a target like
+    1,700,000,000 ± 1,000 cannot be written more exactly.
+    """
+    rounded = source.astype(np.float32)
+    value = outputs["value"]
+    errors = np.abs(value.astype(np.float64) - rounded)[:, 0]
+    errors[errors <= 2 * np.spacing(np.abs(rounded[:, 0]))] = 0.0
+    return _report(errors / deviation, np.zeros(len(errors), dtype=bool), source, value)
+
+
+def _report(
+    errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], graph: NDArray[Any]
+) -> dict[str, Any]:
+    errors = np.where(np.isfinite(errors), errors, np.finfo(np.float64).max)
+    within = float(np.mean((errors <= TOLERANCE) & ~flips))
+    worst = np.argsort(-errors, kind="stable")[:WORST_ROWS]
+    return {
+        "passed": within >= REQUIRED_SHARE,
+        "rows": len(errors),
+        "tolerance": TOLERANCE,
+        "within": within,
+        "max_error": float(errors.max()),
+        "label_flips": int(np.count_nonzero(flips)),
+        "worst": [
+            {
+                "row": int(row),
+                "error": float(errors[row]),
+                "source": np.nan_to_num(source[row]).astype(float).tolist(),
+                "onnx": np.nan_to_num(graph[row]).astype(float).tolist(),
+            }
+            for row in worst
+        ],
+    }
+
+
+def require(report: dict[str, Any]) -> None:
+    """Nothing, when the gate is passed.
+
+    Raises:
+        ParityFailed: too many rows differ.
+    """
+    if not report["passed"]:
+        raise ParityFailed(
+            f"The exported model agrees with the trained one on {report['within']:.2%} of {report['rows']} held-out "
+            f"rows, expected {REQUIRED_SHARE:.1%} within {TOLERANCE:g} (largest error {report['max_error']:.3g}, "
+            f"{report['label_flips']} labels differ)."
+        )

@@ -1,0 +1,78 @@
+"""From the dataset's files to a split table with its preprocessing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelmill.datasets.schema import Schema
+from modelmill.jobs.spec import TrainingSpec
+from modelmill_training.algorithms import Rows
+from modelmill_training.columns import choose_features, is_id_like, offered_columns
+from modelmill_training.data import Integers, Table, decode_column, read_arrow, read_schema
+from modelmill_training.environment import Environment
+from modelmill_training.features import Preprocessing, fit_preprocessing
+from modelmill_training.progress import Progress
+from modelmill_training.split import Split, hash_rows, split_rows
+from modelmill_training.target import Target, decode_target
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All rows that have a target, dealt into parts, and what was learned from the training part.
+
+    present_rows: [N] the place of each row in the dataset.
+    """
+
+    schema: Schema
+    table: Table
+    target: Target
+    split: Split
+    preprocessing: Preprocessing
+    dropped: list[dict[str, str]]
+    present_rows: Integers
+
+    @property
+    def missing_target_rows(self) -> int:
+        """Rows left out because there is nothing to learn from them."""
+        return len(self.target.present) - self.target.rows
+
+    @property
+    def classes(self) -> int:
+        """How many; 0 for regression."""
+        return len(self.target.labels or [])
+
+    def rows(self, indexes: Integers, *, scaled: bool) -> Rows:
+        """Features and target of some rows."""
+        features = self.preprocessing.matrix(self.table.take(indexes), scaled=scaled)
+        return Rows(features, self.target.values[indexes])
+
+    @property
+    def deviation(self) -> float:
+        """Of the training target, as the unit of errors."""
+        return float(np.std(self.target.values[self.split.train])) or 1.0
+
+
+def prepare(environment: Environment, spec: TrainingSpec, progress: Progress) -> Prepared:
+    """Read, choose columns, split, and learn the preprocessing from the training part.
+
+    Raises:
+        TrainingFailure: nothing can be learned from this.
+    """
+    schema = read_schema(environment.schema_file)
+    offered = offered_columns(schema, spec.target, spec.features)
+    arrow = read_arrow(environment.data_file, schema, [spec.target, *(column.name for column in offered)])
+    progress.report("prepare")
+    kinds = {column.name: column.type for column in schema.columns}
+    target = decode_target(arrow.column(spec.target), kinds[spec.target], spec.task)
+    columns = {column.name: decode_column(arrow.column(column.name), column.type) for column in offered}
+    table = Table(len(target.present), columns).take(target.present)
+    asked_for = spec.features is not None
+    id_like = {
+        column.name for column in offered if not asked_for and is_id_like(column, table.columns[column.name])
+    }
+    identity = hash_rows([values for name, values in table.columns.items() if name not in id_like], target.values)
+    split = split_rows(identity, None if target.labels is None else target.values, spec.seed)
+    training = table.take(split.train)
+    features, dropped = choose_features(offered, id_like, training)
+    preprocessing = fit_preprocessing(features, training)
+    return Prepared(schema, table, target, split, preprocessing, dropped, np.flatnonzero(target.present))

@@ -1,0 +1,159 @@
+"""One algorithm trained, evaluated, exported and held against its own graph."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from modelmill.jobs.spec import TrainingSpec
+from modelmill_training import bundle, onnx_export, parity, session
+from modelmill_training.algorithms import Model, Request, builder
+from modelmill_training.data import Floats, Integers
+from modelmill_training.fitting import fit
+from modelmill_training.metrics import evaluate
+from modelmill_training.prepare import Prepared
+from modelmill_training.progress import Progress
+
+# Metrics of the training part are a by-product: a sample of it is enough.
+MAX_TRAIN_ROWS_EVALUATED = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What the manifest tells about a model, and its graph."""
+
+    algorithm: str
+    hyperparameters: dict[str, Any]
+    graph: bytes
+    metrics: dict[str, dict[str, Any]]
+    parity: dict[str, Any]
+    placement: dict[str, Any]
+    reference: dict[str, Any]
+    libraries: tuple[str, ...]
+    leaderboard: list[dict[str, Any]] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model that is not yet exported."""
+
+    algorithm: str
+    hyperparameters: dict[str, Any]
+    model: Model
+    prepared: Prepared
+
+    @property
+    def scaled(self) -> bool:
+        """Whether it takes standardised numbers."""
+        return builder(self.algorithm).SCALED
+
+    def predict(self, indexes: Integers) -> Floats:
+        """Scores of some rows."""
+        return self.model.predict(self.prepared.rows(indexes, scaled=self.scaled).features)
+
+
+def train(
+    prepared: Prepared,
+    spec: TrainingSpec,
+    algorithm: str,
+    hyperparameters: dict[str, Any],
+    progress: Progress,
+    seconds: float | None = None,
+) -> Trained:
+    """Fit on the training part, evaluate on every part, export, and pass the parity gate.
+
+    Raises:
+        TrainingFailure: the model is too large or fails the gate.
+    """
+    progress.algorithm = algorithm
+    progress.report("fit")
+    fitted = _fit(prepared, spec, algorithm, hyperparameters, progress, seconds)
+    progress.report("evaluate")
+    metrics = _evaluate(fitted, spec.seed)
+    progress.report("export")
+    labels = prepared.target.labels
+    graph = onnx_export.export(prepared.preprocessing, fitted.model, scaled=fitted.scaled, labels=labels)
+    bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
+    progress.report("parity")
+    report, placement = _check_graph(fitted, graph)
+    parity.require(report)
+    return Trained(
+        algorithm=algorithm,
+        hyperparameters=fitted.hyperparameters,
+        graph=graph,
+        metrics=metrics,
+        parity=report,
+        placement=placement,
+        reference=_reference(fitted, spec.seed),
+        libraries=builder(algorithm).LIBRARIES,
+    )
+
+
+def _fit(
+    prepared: Prepared,
+    spec: TrainingSpec,
+    algorithm: str,
+    hyperparameters: dict[str, Any],
+    progress: Progress,
+    seconds: float | None,
+) -> Fitted:
+    module = builder(algorithm)
+    split = prepared.split
+    request = Request(
+        train=prepared.rows(split.train, scaled=module.SCALED),
+        validation=prepared.rows(split.validation, scaled=module.SCALED),
+        task=spec.task,
+        classes=prepared.classes,
+        hyperparameters=dict(hyperparameters),
+        seed=spec.seed,
+        max_bytes=spec.max_model_bytes,
+        progress=progress,
+        seconds=seconds,
+    )
+    model = fit(algorithm, request)
+    return Fitted(algorithm, request.hyperparameters, model, prepared)
+
+
+def _evaluate(fitted: Fitted, seed: int) -> dict[str, dict[str, Any]]:
+    split = fitted.prepared.split
+    parts = {
+        "train": sample(split.train, MAX_TRAIN_ROWS_EVALUATED, seed),
+        "validation": split.validation,
+        "test": split.test,
+    }
+    target = fitted.prepared.target
+    return {name: evaluate(target.values[rows], fitted.predict(rows), target.labels) for name, rows in parts.items()}
+
+
+def _check_graph(fitted: Fitted, graph: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    prepared = fitted.prepared
+    rows = np.concatenate([prepared.split.test, prepared.split.validation])[: parity.MAX_ROWS]
+    inputs = prepared.preprocessing.inputs(prepared.table.take(rows))
+    before = session.resident_bytes()
+    opened = session.open_session(graph)
+    outputs = session.predict(opened, inputs)
+    memory = max(0, session.resident_bytes() - before)
+    source = fitted.predict(rows)
+    labels = prepared.target.labels
+    if labels is None:
+        report = parity.compare_values(source, outputs, prepared.deviation)
+    else:
+        report = parity.compare_probabilities(source, outputs, labels)
+    for entry in report["worst"]:
+        entry["row"] = int(prepared.present_rows[rows[entry["row"]]])
+    latency = session.latency_us(opened, inputs)
+    return report, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
+
+
+def _reference(fitted: Fitted, seed: int) -> dict[str, Any]:
+    prepared = fitted.prepared
+    rows = sample(prepared.split.train, bundle.REFERENCE_ROWS, seed)
+    values = bundle.reference_values(prepared.table.take(rows), prepared.preprocessing.features)
+    return {"rows": values, "scores": fitted.predict(rows).tolist()}
+
+
+def sample(rows: Integers, limit: int, seed: int) -> Integers:
+    """At most `limit` of the rows, ascending."""
+    if len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
