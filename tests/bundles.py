@@ -48,10 +48,12 @@ def linear_graph(signature: Signature, labels: list[str] | None, seed: int = 0) 
     random = np.random.default_rng(seed)
     classes = len(labels) if labels else 1
     nodes: list[onnx.NodeProto] = []
-    constants = {"zero": np.zeros(1, np.float64), "bias": random.normal(size=classes).astype(np.float32)}
+    constants: dict[str, Any] = {
+        "zero": np.zeros(1, np.float64),
+        "bias": random.normal(size=classes).astype(np.float32),
+    }
     parts = []
     for tensor in signature.inputs:
-        width = tensor.shape[1]
         if tensor.name == "numeric":
             nodes += [
                 helper.make_node("IsNaN", ["numeric"], ["missing"]),
@@ -67,7 +69,6 @@ def linear_graph(signature: Signature, labels: list[str] | None, seed: int = 0) 
                 helper.make_node("Flatten", ["hot"], ["flat"], axis=1),
             ]
             parts.append("flat")
-        del width
     width = sum(t.shape[1] * (len(VOCABULARY) if t.name == "categorical" else 1) for t in signature.inputs)
     constants["weights"] = (random.normal(size=(width, classes)) * 0.01).astype(np.float32)
     nodes += [
@@ -98,9 +99,7 @@ def model_of(
     return helper.make_model(body, opset_imports=opsets, ir_version=8)
 
 
-def _model(
-    signature: Signature, nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]
-) -> onnx.ModelProto:
+def _model(signature: Signature, nodes: list[onnx.NodeProto], constants: dict[str, Any]) -> onnx.ModelProto:
     kinds = {"FP64": TensorProto.DOUBLE, "FP32": TensorProto.FLOAT, "BYTES": TensorProto.STRING}
 
     def value(tensor: Tensor) -> onnx.ValueInfoProto:

@@ -1,9 +1,13 @@
 """A test's folder is its marker, and with it what the test may do."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
+
+from tests.cloud import Cloud
+from tests.cloud import cloud as cloud_on_moto
 
 HERE = Path(__file__).parent
 
@@ -24,3 +28,10 @@ def _sockets(request: pytest.FixtureRequest):
         enable_socket()
     else:
         yield
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    """Every store on a fresh moto."""
+    with cloud_on_moto() as made:
+        yield made

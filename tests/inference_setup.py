@@ -22,8 +22,8 @@ class Plane:
         self.keys.give(KEY, "acme", "predict")
         self.sessions = Sessions(max_bytes)
         self.lines: list[bytes] = []
-        server = ModelServer(self.store, self.store, self.sessions, self.clock)
-        self.inference = Inference(self.keys, server, self.lines.append, self.clock)
+        self.server = ModelServer(self.store, self.store, self.sessions, self.clock)
+        self.inference = Inference(self.keys, self.server, self.lines.append, self.clock)
         self.seconds = 25.0
 
     def send(self, event: dict[str, Any]) -> dict[str, Any]:

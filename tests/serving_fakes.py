@@ -6,7 +6,6 @@ from pathlib import Path
 
 from modelmill.errors import Unavailable
 from modelmill.models.registry import Alias, ModelVersion
-from modelmill.pages import Page
 from modelmill.tenancy.keys import Key, hash_secret
 from tests.bundles import manifest_sha256
 
@@ -24,7 +23,7 @@ class Clock:
 
 
 class FakeKeys:
-    """Implements `tenancy.keys.Keys`."""
+    """Implements `web.inference.KeyFinder`."""
 
     def __init__(self) -> None:
         self.keys: dict[str, Key] = {}
@@ -32,23 +31,15 @@ class FakeKeys:
     def give(self, secret: str, tenant: str, *scopes: str) -> Key:
         """A key with a known secret."""
         key = Key(f"key-{len(self.keys)}", tenant, "test", scopes, hash_secret(secret), STARTED)
-        self.add(key)
+        self.keys[key.sha256] = key
         return key
 
     def find(self, sha256: str) -> Key | None:
         return self.keys.get(sha256)
 
-    def add(self, key: Key) -> None:
-        self.keys[key.sha256] = key
-
-    def list(self, tenant: str, limit: int, cursor: str | None) -> Page[Key]:
-        return Page([key for key in self.keys.values() if key.tenant == tenant], None)
-
-    def remove(self, tenant: str, key_id: str) -> bool:
-        found = [key for key in self.keys.values() if (key.tenant, key.key_id) == (tenant, key_id)]
-        for key in found:
-            del self.keys[key.sha256]
-        return bool(found)
+    def revoke(self, secret: str) -> None:
+        """Forget the key."""
+        del self.keys[hash_secret(secret)]
 
 
 @dataclass

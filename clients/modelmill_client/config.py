@@ -46,7 +46,7 @@ def resolve(url: str | None, api_key: str | None, state: Path, environ: Mapping[
         key = _read(state / "api_key")
     if not key:
         raise ConfigurationError(f"no API key for {found}: give one as argument or in {KEY_VARIABLE}")
-    return Connection(found, key, source)
+    return Connection(found.strip(), key.strip(), source)
 
 
 def _read(path: Path) -> str | None:

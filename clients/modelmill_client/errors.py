@@ -4,6 +4,7 @@ ClientError
 ├── ConfigurationError    no address, no key, or an unreadable state folder
 ├── ConnectionFailed      the server cannot be reached, or the connection broke
 ├── UploadFailed          the storage refused the bytes of a file
+├── LocalCloudFailed      `modelmill up`, run by a program, did not start
 ├── IntegrityError        a downloaded file is not what the manifest says
 ├── NotReady              a dataset or a job ended in a state other than the awaited one
 ├── WaitTimeout           it has not ended yet, and the caller's patience has
@@ -46,6 +47,10 @@ class UploadFailed(ClientError):
         super().__init__(message)
         self.status = status
         self.code = code
+
+
+class LocalCloudFailed(ClientError):
+    """`modelmill up`, run beside this program, ended or was not ready in time."""
 
 
 class IntegrityError(ClientError):

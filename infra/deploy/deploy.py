@@ -90,7 +90,7 @@ def upload_code(store: Bucket, folder: Path, sha256: str) -> None:
 
 def first_key(keys: Keys, tenant: str) -> str | None:
     """A new admin key, or None when the tenant has keys already."""
-    if keys.list(tenant, 1, None).items:
+    if keys.page(tenant, 1, None).items:
         return None
     _, secret = create_key(keys, tenant, "first key", ("admin",))
     return secret

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from modelmill_client import (
     Client,
     ConfigurationError,
@@ -22,6 +21,7 @@ from modelmill_client import (
     UploadFailed,
     WaitTimeout,
 )
+
 from tests.integration.client_server import Answer, FakeApi, Seen
 
 DATASET = {"dataset_id": "ds-1", "name": "cells", "status": "ready", "problems": []}
@@ -261,7 +261,9 @@ def test_watching_a_job_shows_each_change_once(api: FakeApi, client: Client) -> 
     def job(status: str, step: int) -> Answer:
         return Answer({"job_id": "job-1", "status": status, "progress": {"step": step}})
 
-    api.on("GET", "/v1/training-jobs/job-1", job("queued", 0), job("queued", 0), job("training", 1), job("completed", 2))
+    api.on(
+        "GET", "/v1/training-jobs/job-1", job("queued", 0), job("queued", 0), job("training", 1), job("completed", 2)
+    )
 
     assert [seen["status"] for seen in client.training_jobs.watch("job-1")] == ["queued", "training", "completed"]
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from modelmill_client.cells import CellError, escape, to_instance, to_value
 
 

@@ -2,9 +2,8 @@
 
 import inspect
 
-import pytest
-
 import modelmill_client
+import pytest
 from modelmill_client import errors
 
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-
 from modelmill_client.errors import ApiError, ClientError, ConnectionFailed, api_error
 from modelmill_client.retrying import RetryPolicy, delays, parse_retry_after
 
@@ -102,5 +101,3 @@ def test_retry_after_is_read_as_number_and_as_date() -> None:
     assert parse_retry_after(soon) == pytest.approx(30, abs=2)
     assert parse_retry_after("soon") is None
     assert parse_retry_after(None) is None
-
-

@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _run(environment: Environment, progress: Progress) -> None:
-    from modelmill_training.job import run  # noqa: PLC0415 - so that a failing import is told as a failure too
+    from modelmill_training.job import run  # so that a failing import is told as a failure too
 
     manifest = run(environment, progress)
     progress.log(f"{manifest.algorithm} is done in {progress.elapsed:.1f} s")
@@ -49,6 +49,8 @@ def _fail(environment: Environment, progress: Progress, code: str, message: str,
 
 
 if __name__ == "__main__":
+    # Threads that wait by spinning slow each other down several times as soon as two jobs share the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # pyarrow, scikit-learn and Keras import it only to recognise its frames.
     leave_out("pandas")
     sys.exit(main())

@@ -19,6 +19,7 @@ from modelmill_training.split import PARTS, Split
 
 SPLIT_FILE = "split.parquet"
 REFERENCE_ROWS = 200
+REFERENCE_VALUES = 20_000
 
 _SIZE_SETTINGS = {
     "random_forest": "ask for fewer trees, a lower max_depth or a higher min_samples_leaf",
@@ -41,8 +42,8 @@ def check_size(algorithm: str, size: int, limit: int) -> None:
 
 def write_split(folder: Path, split: Split, rows: NDArray[np.int64]) -> None:
     """Which row of the dataset went where, so that anybody can train on the same split."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     parts = pa.DictionaryArray.from_arrays(pa.array(split.parts()), list(PARTS))
     pq.write_table(pa.table({"row": rows, "part": parts}), folder / SPLIT_FILE, compression="zstd")

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Collection
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelmill.datasets.schema import Column, Schema
 from modelmill.models.signature import CALENDAR_PARTS, Feature
 from modelmill_training.data import Categories, Table, Values
 from modelmill_training.failures import TrainingFailure
+
+InputName = Literal["numeric", "categorical"]
 
 FREE_TEXT = "free text"
 ID_LIKE = "id-like"
@@ -41,12 +45,10 @@ def offered_columns(schema: Schema, target: str, features: list[str] | None) -> 
 def is_id_like(column: Column, values: Values) -> bool:
     """Nearly every value occurs once, and the type or the name says that the value itself means nothing."""
     if isinstance(values, Categories):
-        used = values.codes[values.codes >= 0]
-    elif column.type == "integer" and _named_like_id(column.name):
-        used = values.values[~np.isnan(values.values)]
-    else:
-        return False
-    return len(used) >= MIN_ROWS_FOR_IDS and len(np.unique(used)) >= ID_SHARE * len(used)
+        return _mostly_distinct(values.codes[values.codes >= 0])
+    if column.type == "integer" and _named_like_id(column.name):
+        return _mostly_distinct(values.values[~np.isnan(values.values)])
+    return False
 
 
 def choose_features(
@@ -59,13 +61,13 @@ def choose_features(
     """
     features: list[Feature] = []
     dropped: list[dict[str, str]] = []
-    places = {"numeric": 0, "categorical": 0}
+    places: dict[InputName, int] = {"numeric": 0, "categorical": 0}
     for column in offered:
         reason = _reason_to_drop(column, column.name in id_like, training.columns[column.name])
         if reason:
             dropped.append({"column": column.name, "reason": reason})
             continue
-        name = "categorical" if column.type == "category" else "numeric"
+        name: InputName = "categorical" if column.type == "category" else "numeric"
         features.append(Feature(column.name, column.type, name, places[name]))
         places[name] += features[-1].width
     if not features:
@@ -86,6 +88,10 @@ def _reason_to_drop(column: Column, id_like: bool, values: Values) -> str | None
     if np.all(np.isnan(main)):
         return ALL_MISSING
     return CONSTANT if np.nanmin(main) == np.nanmax(main) else None
+
+
+def _mostly_distinct(used: NDArray[Any]) -> bool:
+    return len(used) >= MIN_ROWS_FOR_IDS and len(np.unique(used)) >= ID_SHARE * len(used)
 
 
 def _named_like_id(name: str) -> bool:

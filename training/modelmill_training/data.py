@@ -75,7 +75,7 @@ def read_arrow(path: Path, schema: Schema, names: Iterable[str]) -> Any:
     Raises:
         TrainingFailure: the file is not what its schema says.
     """
-    import pyarrow.parquet as pq  # noqa: PLC0415 - so that a spec can be refused without it
+    import pyarrow.parquet as pq  # so that a spec can be refused without it
 
     names = list(names)
     strings = [column.name for column in schema.columns if column.type in ("category", "text")]
@@ -95,9 +95,14 @@ def decode_column(column: Any, kind: str) -> Values:
         return _categories(column)
     if kind == "timestamp":
         return Numbers(calendar(column.cast("timestamp[us]").to_numpy()))
-    values = column.cast("float64", safe=False).to_numpy().astype(np.float64)
+    return Numbers(decode_numbers(column)[:, None])
+
+
+def decode_numbers(column: Any) -> Floats:
+    """[N] of a pyarrow column of numbers or booleans; missing and infinite are NaN."""
+    values: Floats = column.cast("float64", safe=False).to_numpy().astype(np.float64)
     values[~np.isfinite(values)] = np.nan
-    return Numbers(values[:, None])
+    return values
 
 
 def calendar(moments: NDArray[np.datetime64]) -> Floats:

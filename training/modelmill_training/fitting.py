@@ -39,7 +39,13 @@ def fit(algorithm: str, request: Request) -> Model:
     mean, scale = float(np.mean(request.train.target)), float(np.std(request.train.target)) or 1.0
     if not module.STANDARDISED_TARGET and abs(mean) <= FAR_FROM_ZERO * scale:
         return module.fit(request)
-    train, validation = (
-        Rows(rows.features, (rows.target - mean) / scale) for rows in (request.train, request.validation)
+    scaled = replace(
+        request,
+        train=_standardised(request.train, mean, scale),
+        validation=_standardised(request.validation, mean, scale),
     )
-    return StandardisedTarget(module.fit(replace(request, train=train, validation=validation)), mean, scale)
+    return StandardisedTarget(module.fit(scaled), mean, scale)
+
+
+def _standardised(rows: Rows, mean: float, scale: float) -> Rows:
+    return Rows(rows.features, (rows.target.astype(np.float64) - mean) / scale)

@@ -24,7 +24,7 @@ def run(environment: Environment, progress: Progress) -> Manifest:
     spec = read_spec(environment)
     prepared = prepare(environment, spec, progress)
     if spec.algorithm == AUTO:
-        from modelmill_training.auto import choose  # noqa: PLC0415 - a single algorithm does not need it
+        from modelmill_training.auto import choose  # a single algorithm does not need it
 
         trained = choose(prepared, spec, progress)
     else:

@@ -71,7 +71,7 @@ def prepare(environment: Environment, spec: TrainingSpec, progress: Progress) ->
         column.name for column in offered if not asked_for and is_id_like(column, table.columns[column.name])
     }
     identity = hash_rows([values for name, values in table.columns.items() if name not in id_like], target.values)
-    split = split_rows(identity, None if target.labels is None else target.values, spec.seed)
+    split = split_rows(identity, target.strata, spec.seed)
     training = table.take(split.train)
     features, dropped = choose_features(offered, id_like, training)
     preprocessing = fit_preprocessing(features, training)

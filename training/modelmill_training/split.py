@@ -85,7 +85,7 @@ def _deal(sizes: Integers) -> NDArray[np.int8]:
         return parts
     for part, share in ((2, TEST_SHARE), (1, VALIDATION_SHARE)):
         quota = max(1, round(share * total))
-        open_groups = np.flatnonzero((parts == 0) & (sizes <= max(quota, sizes.min())))
+        open_groups = np.flatnonzero((parts == 0) & (sizes <= max(quota, int(sizes.min()))))
         taken = open_groups[np.cumsum(sizes[open_groups]) <= quota]
         left = int(np.count_nonzero(parts == 0))
         if len(taken) == 0 and left > 1:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmill.models.manifest import Task
-from modelmill_training.data import Floats, Integers, decode_column
+from modelmill_training.data import Floats, Integers, decode_numbers
 from modelmill_training.failures import TrainingFailure
 
 MAX_CLASSES = 500
@@ -22,6 +22,11 @@ class Target:
     values: Floats | Integers
     labels: list[str] | None
     present: NDArray[np.bool_]
+
+    @property
+    def strata(self) -> Integers | None:
+        """The classes, whose proportions a split keeps."""
+        return None if self.labels is None else self.values.astype(np.int64)
 
     @property
     def rows(self) -> int:
@@ -61,8 +66,7 @@ def _numbers(column: Any, kind: str) -> Target:
         raise TrainingFailure(
             "target_not_numeric", f"Got a target of type {kind}, expected numbers for the task regression."
         )
-    values = decode_column(column, kind)
-    numbers = values.values[:, 0]  # type: ignore[union-attr] - numeric types decode to Numbers
+    numbers = decode_numbers(column)
     present = ~np.isnan(numbers)
     return Target(numbers[present], None, present)
 

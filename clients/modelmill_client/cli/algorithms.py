@@ -19,19 +19,14 @@ def algorithms(
     catalogue = session.client.algorithms()
     if name is not None:
         chosen = _find(catalogue, name)
-        session.emit(chosen) if session.json_output else _show(session, chosen)
-    elif session.json_output:
-        session.emit(catalogue)
+        session.show(chosen, lambda: _show(session, chosen))
     else:
-        session.table(
-            ("algorithm", "tasks", "what"),
-            ((a["name"], a.get("tasks"), a.get("description") or a.get("title")) for a in catalogue),
-        )
+        session.list(catalogue, ("algorithm", "tasks", "what"), lambda a: (a["name"], a["tasks"], a["summary"]))
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    command(app, "algorithms", rich_help_panel="Training")(algorithms)
+    command(app, "algorithms")(algorithms)
 
 
 def _find(catalogue: Iterable[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -47,17 +42,22 @@ def _show(session: Session, algorithm: dict[str, Any]) -> None:
         (
             ("algorithm", algorithm["name"]),
             ("tasks", algorithm.get("tasks")),
-            ("what", algorithm.get("description") or algorithm.get("title")),
+            ("what", algorithm["summary"]),
         )
     )
     properties: dict[str, dict[str, Any]] = (algorithm.get("hyperparameters") or {}).get("properties", {})
     session.table(
         ("hyper-parameter", "type", "default", "accepts", "what"),
         (
-            (name, rule.get("type"), json.dumps(rule.get("default")), _accepts(rule), rule.get("description"))
+            (name, _types(rule), json.dumps(rule.get("default")), _accepts(rule), rule.get("description"))
             for name, rule in properties.items()
         ),
     )
+
+
+def _types(rule: dict[str, Any]) -> str:
+    kinds = rule.get("type", [])
+    return " or ".join(kinds if isinstance(kinds, list) else [kinds])
 
 
 def _accepts(rule: dict[str, Any]) -> str:

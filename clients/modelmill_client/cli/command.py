@@ -31,12 +31,11 @@ _EXIT_CODES: tuple[tuple[type[ClientError], int], ...] = (
     (ClientError, EXIT_FAILED),
 )
 
-_GROUP = "Connection"
 _CONNECTION: dict[str, tuple[Any, Any]] = {
     "url": (
         Annotated[
             str | None,
-            typer.Option("--url", help="The server's address.", envvar="MODELMILL_URL", rich_help_panel=_GROUP),
+            typer.Option("--url", help="The server's address.", envvar="MODELMILL_URL"),
         ],
         None,
     ),
@@ -48,7 +47,6 @@ _CONNECTION: dict[str, tuple[Any, Any]] = {
                 help="The key; in the environment it does not show up in process lists.",
                 envvar="MODELMILL_API_KEY",
                 show_default=False,
-                rich_help_panel=_GROUP,
             ),
         ],
         None,
@@ -56,7 +54,7 @@ _CONNECTION: dict[str, tuple[Any, Any]] = {
     "state": (
         Annotated[
             Path,
-            typer.Option("--state", help="State folder of `modelmill up`, used without --url.", rich_help_panel=_GROUP),
+            typer.Option("--state", help="State folder of `modelmill up`, used without --url."),
         ],
         Path(".modelmill"),
     ),

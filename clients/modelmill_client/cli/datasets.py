@@ -12,7 +12,9 @@ from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import size
 from modelmill_client.errors import NotReady
 
-app = typer.Typer(name="datasets", no_args_is_help=True, rich_markup_mode=None, help="Upload data and look at what is in it.")
+app = typer.Typer(
+    name="datasets", no_args_is_help=True, rich_markup_mode=None, help="Upload data and look at what is in it."
+)
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, or name (then the newest of that name).")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
@@ -36,43 +38,31 @@ def upload(
     if wait:
         dataset = _wait(session, dataset["dataset_id"], timeout)
     dataset.pop("upload", None)
-    if session.json_output:
-        session.emit(dataset)
-    elif wait:
-        show_dataset(session, dataset)
-    else:
-        session.say(
-            f"{dataset['dataset_id']} is uploaded; `modelmill datasets wait {dataset['dataset_id']}` follows it"
-        )
+    follow_up = f"{dataset['dataset_id']} is uploaded; `modelmill datasets wait {dataset['dataset_id']}` follows it"
+    session.show(dataset, (lambda: show_dataset(session, dataset)) if wait else follow_up)
 
 
 @command(app, "wait")
 def wait(session: Session, dataset: DatasetArgument, timeout: Timeout = 900.0) -> None:
     """Wait until an uploaded file has been checked."""
     found = _wait(session, session.client.datasets.find(dataset)["dataset_id"], timeout)
-    session.emit(found) if session.json_output else show_dataset(session, found)
+    session.show(found, lambda: show_dataset(session, found))
 
 
 @command(app, "list")
 def list_datasets(session: Session) -> None:
     """List all datasets, newest first."""
-    datasets = list(session.client.datasets.list())
-    if session.json_output:
-        session.emit(datasets)
-        return
-    session.table(
+    session.list(
+        session.client.datasets.list(),
         ("dataset", "name", "status", "rows#", "size#", "target", "created"),
-        (
-            (
-                d["dataset_id"],
-                d["name"],
-                d["status"],
-                d.get("rows"),
-                size(d.get("bytes")),
-                d.get("target"),
-                d["created_at"],
-            )
-            for d in datasets
+        lambda d: (
+            d["dataset_id"],
+            d["name"],
+            d["status"],
+            d.get("rows"),
+            size(d.get("bytes")),
+            d.get("target"),
+            d["created_at"],
         ),
     )
 
@@ -81,7 +71,7 @@ def list_datasets(session: Session) -> None:
 def show(session: Session, dataset: DatasetArgument) -> None:
     """Show a dataset's columns, their types and distributions, or what is wrong with the file."""
     found = session.client.datasets.find(dataset)
-    session.emit(found) if session.json_output else show_dataset(session, found)
+    session.show(found, lambda: show_dataset(session, found))
 
 
 @command(app, "delete")
@@ -95,7 +85,7 @@ def delete(
     confirm(f"Delete the data of {found['dataset_id']} ({found['name']})?", yes)
     session.client.datasets.delete(found["dataset_id"])
     deleted = {"dataset_id": found["dataset_id"], "deleted": True}
-    session.emit(deleted) if session.json_output else session.say(f"{found['dataset_id']} is deleted")
+    session.show(deleted, f"{found['dataset_id']} is deleted")
 
 
 def show_dataset(session: Session, dataset: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ def jobs(
         finish(session, follow(session, job))
     elif job is not None:
         found = session.client.training_jobs.get(job)
-        session.emit(found) if session.json_output else show_job(session, found)
+        session.show(found, lambda: show_job(session, found))
     else:
         _list(session)
 
@@ -34,7 +34,7 @@ def jobs(
 def stop(session: Session, job: JobArgument) -> None:
     """Stop a training job."""
     stopped = session.client.training_jobs.stop(job)
-    session.emit(stopped) if session.json_output else session.say(f"{job} is {stopped['status']}")
+    session.show(stopped, f"{job} is {stopped['status']}")
 
 
 def logs(
@@ -55,7 +55,7 @@ def logs(
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for function in (jobs, stop, logs):
-        command(app, function.__name__, rich_help_panel="Training")(function)
+        command(app, function.__name__)(function)
 
 
 def follow(session: Session, job_id: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def finish(session: Session, job: dict[str, Any]) -> None:
     from modelmill_client.resources.training_jobs import check_completed
 
     check_completed(job)
-    session.emit(job) if session.json_output else show_job(session, job)
+    session.show(job, lambda: show_job(session, job))
 
 
 def show_job(session: Session, job: dict[str, Any]) -> None:
@@ -101,22 +101,16 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
 
 
 def _list(session: Session) -> None:
-    found = list(session.client.training_jobs.list())
-    if session.json_output:
-        session.emit(found)
-        return
-    session.table(
+    session.list(
+        session.client.training_jobs.list(),
         ("job", "model", "version#", "status", "algorithm", "dataset", "created"),
-        (
-            (
-                j["job_id"],
-                j["model"],
-                j.get("model_version"),
-                j["status"],
-                j.get("algorithm"),
-                j["dataset_id"],
-                j["created_at"],
-            )
-            for j in found
+        lambda j: (
+            j["job_id"],
+            j["model"],
+            j.get("model_version"),
+            j["status"],
+            j["algorithm"],
+            j["dataset_id"],
+            j["created_at"],
         ),
     )

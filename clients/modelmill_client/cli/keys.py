@@ -19,22 +19,18 @@ def create(
 ) -> None:
     """Make a key; its secret is shown this once."""
     key = session.client.keys.create(name, scope)
-    if session.json_output:
-        session.emit(key)
-        return
-    session.remark(f"{key['key_id']} may {', '.join(key['scopes'])}. Keep the secret now, it cannot be shown again:")
-    session.say(key["key"])
+    if not session.json_output:
+        session.remark(f"{key['key_id']} may {', '.join(key['scopes'])}. Keep the secret now, it is not shown again:")
+    session.show(key, key["key"])
 
 
 @command(app, "list")
 def list_keys(session: Session) -> None:
     """List all keys, without their secrets."""
-    keys = list(session.client.keys.list())
-    if session.json_output:
-        session.emit(keys)
-        return
-    session.table(
-        ("key", "name", "scopes", "created"), ((k["key_id"], k["name"], k["scopes"], k["created_at"]) for k in keys)
+    session.list(
+        session.client.keys.list(),
+        ("key", "name", "scopes", "created"),
+        lambda k: (k["key_id"], k["name"], k["scopes"], k["created_at"]),
     )
 
 
@@ -47,4 +43,4 @@ def revoke(
     """Make a key useless within seconds."""
     confirm(f"Revoke {key_id}? Whoever uses it is locked out.", yes)
     session.client.keys.revoke(key_id)
-    session.emit({"key_id": key_id, "revoked": True}) if session.json_output else session.say(f"{key_id} is revoked")
+    session.show({"key_id": key_id, "revoked": True}, f"{key_id} is revoked")

@@ -5,6 +5,8 @@ from typing import Any
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import numbers
 
+_MOST_CLASSES = 10
+
 
 def show_metrics(session: Session, metrics: dict[str, Any] | None) -> None:
     """Prints the metrics of the held-out rows beside those of training and validation."""
@@ -15,7 +17,7 @@ def show_metrics(session: Session, metrics: dict[str, Any] | None) -> None:
     columns = ("metric", *("held out#" if part == "test" else f"{part}#" for part in parts))
     session.table(columns, ((name, *(metrics[part].get(name) for part in parts)) for name in names))
     if parts:
-        _show_confusion(session, metrics[parts[0]].get("confusion_matrix"))
+        _show_confusion(session, metrics[parts[0]])
 
 
 def show_leaderboard(session: Session, leaderboard: list[dict[str, Any]] | None) -> None:
@@ -30,9 +32,8 @@ def show_leaderboard(session: Session, leaderboard: list[dict[str, Any]] | None)
         )
 
 
-def _show_confusion(session: Session, matrix: Any) -> None:
-    if not isinstance(matrix, dict) or not matrix.get("labels") or len(matrix["labels"]) > 10:
-        return
-    labels = [str(label) for label in matrix["labels"]]
-    rows = ((label, *counts) for label, counts in zip(labels, matrix["counts"], strict=True))
-    session.table(("truth \\ predicted", *(f"{label}#" for label in labels)), rows)
+def _show_confusion(session: Session, metrics: dict[str, Any]) -> None:
+    matrix, labels = metrics.get("confusion_matrix"), list(metrics.get("per_class") or ())
+    if matrix and 0 < len(labels) <= _MOST_CLASSES:
+        rows = ((label, *counts) for label, counts in zip(labels, matrix, strict=True))
+        session.table(("truth \\ predicted", *(f"{label}#" for label in labels)), rows)

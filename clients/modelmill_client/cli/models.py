@@ -18,13 +18,10 @@ Alias = Annotated[str, typer.Option(help="The alias to move; `live` serves by de
 
 def models(session: Session) -> None:
     """List all models."""
-    found = list(session.client.models.list())
-    if session.json_output:
-        session.emit(found)
-        return
-    session.table(
+    session.list(
+        session.client.models.list(),
         ("model", "latest version#", "aliases", "updated"),
-        ((m["model"], m.get("latest_version"), aliases(m), m["updated_at"]) for m in found),
+        lambda m: (m["model"], m["latest_version"], aliases(m), m["updated_at"]),
     )
 
 
@@ -36,26 +33,20 @@ def versions(
     """List a model's versions, or show one with its signature, metrics, parity and lineage."""
     if version is not None:
         found = session.client.models.version(model, version)
-        session.emit(found) if session.json_output else _show_version(session, found)
+        session.show(found, lambda: _show_version(session, found))
         return
-    listed = list(session.client.models.versions(model))
-    if session.json_output:
-        session.emit(listed)
-        return
-    session.table(
+    session.list(
+        session.client.models.versions(model),
         ("version#", "aliases", "status", "task", "algorithm", "held-out metrics", "size#", "created"),
-        (
-            (
-                v["version"],
-                v.get("aliases"),
-                v["status"],
-                v["task"],
-                v["algorithm"],
-                _headline(v),
-                size(v.get("bytes")),
-                v["created_at"],
-            )
-            for v in listed
+        lambda v: (
+            v["version"],
+            v["aliases"],
+            v["status"],
+            v["task"],
+            v["algorithm"],
+            _headline(v),
+            size(v.get("bytes")),
+            v["created_at"],
         ),
     )
 
@@ -74,13 +65,10 @@ def rollback(session: Session, model: ModelArgument, reason: Reason, alias: Alia
 
 def ledger(session: Session, model: ModelArgument) -> None:
     """Show who moved a model's aliases, when and why, newest first."""
-    entries = list(session.client.models.ledger(model))
-    if session.json_output:
-        session.emit(entries)
-        return
-    session.table(
-        ("at", "alias", "from#", "to#", "by", "reason"),
-        (tuple(e.get(k) for k in ("at", "alias", "from_version", "to_version", "by", "reason")) for e in entries),
+    session.list(
+        session.client.models.ledger(model),
+        ("at", "alias", "what", "from#", "to#", "by", "reason"),
+        lambda e: (e["at"], e["alias"], e["kind"], e["from_version"], e["to_version"], e["by"], e["reason"]),
     )
 
 
@@ -93,21 +81,18 @@ def download(
 ) -> None:
     """Download a file of a version and check its sha256."""
     written = session.client.models.download(model, version, file, out)
-    session.emit({"path": str(written)}) if session.json_output else session.say(str(written))
+    session.show({"path": str(written)}, str(written))
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     for function in (models, versions, promote, rollback, ledger, download):
-        command(app, function.__name__, rich_help_panel="Models")(function)
+        command(app, function.__name__)(function)
 
 
 def _report_move(session: Session, model: str, move: dict[str, Any]) -> None:
-    if session.json_output:
-        session.emit(move)
-        return
-    before = move.get("previous_version")
-    session.say(f"{model}: {move['alias']} → version {move['version']}" + (f" (was {before})" if before else ""))
+    before = f" (was {move['previous_version']})" if move["previous_version"] else ""
+    session.show(move, f"{model}: {move['alias']} → version {move['version']}{before}")
 
 
 def _headline(version: dict[str, Any]) -> str:
@@ -118,27 +103,35 @@ def _headline(version: dict[str, Any]) -> str:
 def _show_version(session: Session, version: dict[str, Any]) -> None:
     parity = version.get("parity") or {}
     lineage = version.get("lineage") or {}
+    failure = version.get("failure") or {}
     session.facts(
         (
             ("model", version["model"]),
             ("version", version["version"]),
             ("status", version["status"]),
             ("aliases", version.get("aliases") or None),
-            ("task", version["task"]),
-            ("algorithm", version["algorithm"]),
+            ("task", version.get("task")),
+            ("target", version.get("target")),
+            ("algorithm", version.get("algorithm")),
             ("labels", version.get("labels")),
             ("parity", _parity(parity) if parity else None),
             ("dataset", lineage.get("dataset_id")),
             ("job", lineage.get("job_id")),
             ("created", version["created_at"]),
+            ("failure", f"{failure['code']}: {failure['message']}" if failure else None),
         )
     )
-    features = (version.get("signature") or {}).get("features", [])
-    session.table(("column", "type"), ((feature["name"], feature["type"]) for feature in features))
-    if version.get("dropped"):
-        session.table(("not used", "why"), ((d["column"], d["reason"]) for d in version["dropped"]))
+    _show_inputs(session, version)
     show_leaderboard(session, version.get("leaderboard"))
     show_metrics(session, version.get("metrics"))
+
+
+def _show_inputs(session: Session, version: dict[str, Any]) -> None:
+    features = (version.get("signature") or {}).get("features", [])
+    if features:
+        session.table(("column", "type"), ((feature["name"], feature["type"]) for feature in features))
+    if version.get("dropped"):
+        session.table(("not used", "why"), ((d["column"], d["reason"]) for d in version["dropped"]))
 
 
 def _parity(parity: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def predict(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    command(app, "predict", json_flag=False, rich_help_panel="Models")(predict)
+    command(app, "predict", json_flag=False)(predict)
 
 
 def _check(csv: Path | None, jsonl: Path | None, json: str | None, version: int | None, alias: str | None) -> None:
@@ -119,7 +119,7 @@ def _run(session: Session, model: str, source: _Source, writer: Any, batch_size:
             writer.write(cells if source.columns else [], answer)
             done += len(part)
         count += done
-    writer.close()
     if not count:
         raise ConfigurationError("the input has no rows, expected at least one")
+    writer.close()
     session.remark(f"{count} {'row' if count == 1 else 'rows'} predicted by {model} version {answer.get('version')}")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -66,6 +66,25 @@ class Session:
         """Prints a value as JSON."""
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
         sys.stdout.flush()
+
+    def show(self, value: Any, view: str | Callable[[], None]) -> None:
+        """Prints a result: the value as JSON, or else the text, or whatever the view prints."""
+        if self.json_output:
+            self.emit(value)
+        elif isinstance(view, str):
+            self.say(view)
+        else:
+            view()
+
+    def list(
+        self,
+        items: Iterable[dict[str, Any]],
+        columns: Sequence[str],
+        row: Callable[[dict[str, Any]], Sequence[object]],
+    ) -> None:
+        """Prints all items: as JSON, or as a table with one row each."""
+        fetched = [*items]
+        self.show(fetched, lambda: self.table(columns, map(row, fetched)))
 
     def say(self, text: str) -> None:
         """Prints a line of a result."""

@@ -35,7 +35,7 @@ def train(
     job = session.client.training_jobs.create(
         found["dataset_id"],
         model,
-        _target(found, target),
+        target,
         features=[name.strip() for name in features.split(",")] if features else None,
         task=task,
         algorithm=algorithm,
@@ -46,24 +46,13 @@ def train(
     if watch:
         session.remark(f"{job['job_id']} is {job['status']}")
         finish(session, follow(session, job["job_id"]))
-    elif session.json_output:
-        session.emit(job)
     else:
-        session.say(f"{job['job_id']} is {job['status']}; `modelmill jobs {job['job_id']} --watch` follows it")
+        session.show(job, f"{job['job_id']} is {job['status']}; `modelmill jobs {job['job_id']} --watch` follows it")
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    command(app, "train", rich_help_panel="Training")(train)
-
-
-def _target(dataset: dict[str, Any], target: str | None) -> str:
-    chosen = target or dataset.get("target")
-    if not chosen:
-        raise ConfigurationError(
-            f"dataset {dataset['dataset_id']} was uploaded without a target: say which with --target"
-        )
-    return str(chosen)
+    command(app, "train")(train)
 
 
 def _setting(text: str) -> tuple[str, Any]:

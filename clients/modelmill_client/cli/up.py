@@ -33,4 +33,4 @@ def up(
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command("up", rich_help_panel="Server")(up)
+    app.command("up")(up)

@@ -22,7 +22,7 @@ class TrainingJobs:
         self,
         dataset_id: str,
         model: str,
-        target: str,
+        target: str | None = None,
         *,
         features: Sequence[str] | None = None,
         task: str | None = None,
@@ -32,8 +32,11 @@ class TrainingJobs:
         seed: int | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
-        """Starts a training job; what is None is left to the server's defaults."""
+        """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
+        algorithms.
+        """
         optional = {
+            "target": target,
             "features": list(features) if features is not None else None,
             "task": task,
             "algorithm": algorithm,
@@ -41,9 +44,9 @@ class TrainingJobs:
             "promote": promote,
             "seed": seed,
         }
-        body = {"dataset_id": dataset_id, "model": model, "target": target}
         given = {name: value for name, value in optional.items() if value is not None}
-        return self._transport.create("/v1/training-jobs", {**body, **given}, idempotency_key=idempotency_key)
+        body = {"dataset_id": dataset_id, "model": model, **given}
+        return self._transport.create("/v1/training-jobs", body, idempotency_key=idempotency_key)
 
     def list(self, page_size: int | None = None) -> Iterator[Json]:
         """All jobs, newest first."""
@@ -54,7 +57,11 @@ class TrainingJobs:
         return self._transport.get(_path(job_id))
 
     def stop(self, job_id: str) -> Json:
-        """Asks the job to stop; harmless when it has ended."""
+        """Asks the job to stop.
+
+        Raises:
+            Conflict: it has ended, or its model is being registered.
+        """
         return self._transport.post(f"{_path(job_id)}/stop", {}, safe=True)
 
     def watch(self, job_id: str, *, timeout: float | None = None) -> Iterator[Json]:

@@ -15,6 +15,7 @@ from typing import Any
 from moto.dynamodb import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.s3 import s3_backends
 from moto.s3.models import FakeDeleteMarker
 
@@ -95,7 +96,10 @@ class Journal:
         for bucket, key, *row in self._database.execute(f"select {columns} from objects order by bucket, key, position"):
             files.append(row[-1])
             if bucket in buckets:
-                buckets[bucket].keys[key] = self._object(*row)
+                version = self._object(*row)
+                if isinstance(version, FakeDeleteMarker):
+                    version.key = buckets[bucket].keys.get(key)
+                buckets[bucket].keys[key] = version
         self._files.keep_only(name for name in files if name)
 
     def close(self) -> None:
@@ -161,7 +165,7 @@ def _item(table: str, key: str) -> str | None:
     found = _table(table)
     attributes = {name: DynamoType(value) for name, value in json.loads(key).items()}
     item = found.get_item(attributes[found.hash_key_attr], attributes.get(found.range_key_attr))
-    return None if item is None else json.dumps(item.to_json()["Attributes"])
+    return None if item is None else dynamo_json_dump(item.to_json()["Attributes"])
 
 
 def _table(name: str) -> Table:
@@ -181,5 +185,5 @@ def _versions(bucket: str, key: str) -> Iterator[tuple[bytes, bytes | None, str 
             yield state, data, None
 
 
-# A marker's `key` is the object that it hides; only its name is ever read, and `name` has that.
+# A marker's `key` is the version that it hides, which has a row of its own.
 _NOT_KEPT = {"_value_buffer", "lock", "multipart", "key"}

@@ -20,9 +20,9 @@ def client(service: str) -> Any:
     if not os.environ.get("AWS_ENDPOINT_URL", "set"):
         del os.environ["AWS_ENDPOINT_URL"]
     config = _CONFIG.merge(Config(signature_version="s3v4", s3=_addressing())) if service == "s3" else _CONFIG
-    return boto3.client(service, config=config)
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
-def _addressing() -> dict[str, str]:
+def _addressing() -> Any:
     """Bucket names as paths where the endpoint is not Amazon's, since its host names would not resolve."""
     return {"addressing_style": "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"}

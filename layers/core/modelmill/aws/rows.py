@@ -1,6 +1,6 @@
 """Dataclasses to items and back, and the creating transaction that datasets and jobs share."""
 
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from modelmill.aws.dynamodb import Condition, ConditionFailed, Item, Put, Row, Table, Update, Write
@@ -15,9 +15,10 @@ def to_item(record: Any, row: Row) -> Item:
 
 
 def from_item[Record](record: type[Record], item: Item) -> Record:
-    """The dataclass of an item; attributes that it does not know are left out."""
-    known = {field.name for field in fields(record)}  # type: ignore[arg-type]
-    return record(**{name: value for name, value in item.items() if name in known})
+    """The dataclass of an item: unknown attributes are left out, an absent one is its default, else None."""
+    known = fields(record)  # type: ignore[arg-type]
+    absent = {field.name: None for field in known if field.default is MISSING and field.default_factory is MISSING}
+    return record(**absent | {field.name: item[field.name] for field in known if field.name in item})
 
 
 def count(tenant: str, counter: str, change: int, limit: int | None = None) -> Update:

@@ -8,7 +8,7 @@ from modelmill.aws.layout import bundle_prefix, output_prefix
 from modelmill.aws.s3 import Bucket
 from modelmill.jobs.dispatch import training_job_name
 from modelmill.jobs.records import Job
-from modelmill.models.admission import BundleRejected
+from modelmill.models.rejection import BundleRejected
 
 MAX_BUNDLE_FILES = 50
 MAX_BUNDLE_BYTES = 300 * 1024 * 1024

@@ -15,7 +15,7 @@ MAX_ATTEMPTS = 3
 
 PREPARING = frozenset({"Starting", "Pending", "LaunchingMLInstances", "PreparingTrainingStack", "Downloading"})
 TIMED_OUT = frozenset({"MaxRuntimeExceeded", "MaxWaitTimeExceeded"})
-OURS = re.compile(r"(?:^|[\s:])([a-z][a-z0-9_]{2,40}): (.+?)(?:, exit code: \d+)?$", re.DOTALL)
+OURS = re.compile(r"AlgorithmError: ([a-z][a-z0-9_]{2,40}): (.+?)(?:, exit code: \d+)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,8 @@ def explain(reason: str) -> tuple[str, str]:
 
     What SageMaker adds of its own (images, paths, ARNs) is left out.
     """
-    ours = OURS.search(reason.removeprefix("AlgorithmError: "))
-    if ours and reason.startswith("AlgorithmError"):
+    ours = OURS.fullmatch(reason)
+    if ours:
         return ours[1], ours[2].strip()
     if reason.startswith("ClientError"):
         return "training_data_unavailable", "SageMaker could not read the job's inputs"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 MAX_NODES = 200_000
 MAX_DEPTH = 8
+MAX_WAITING = 1_000_000
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -65,6 +66,8 @@ def read_facts(content: bytes) -> GraphFacts:
         for number, wire, value, after in _fields(content, start, end):
             if number in children and wire == _BYTES:
                 waiting.append((children[number], value, after, depth))
+                if len(waiting) > MAX_WAITING:
+                    raise ValueError(f"more than {MAX_WAITING} parts")
             elif message == "Tensor" and number in (13, 14):
                 facts.external |= wire != _VARINT or value != 0
             elif message == "Model" and number == 1:

@@ -18,7 +18,7 @@ type Instance = dict[str, Any] | list[Any]
 type Row = tuple[Any, ...]
 type Tensors = dict[str, NDArray[Any]]
 
-_DTYPES: dict[str, type] = {"numeric": np.float64, "categorical": object}
+_OBJECTS, _ARRAYS = {dict}, {list}
 
 
 def _numbers(rows: list[Row]) -> NDArray[Any]:
@@ -55,14 +55,20 @@ CODECS: dict[str, Codec] = {
 class _Group:
     """The columns of one tensor that share a codec, so that a request is checked and converted a few times only."""
 
-    __slots__ = ("by_name", "by_place", "codec", "places", "tensor")
+    __slots__ = ("by_name", "by_place", "codec", "places")
 
-    def __init__(self, codec: Codec, tensor: str, members: list[tuple[int, Feature]]) -> None:
+    def __init__(self, codec: Codec, members: list[tuple[int, Feature]]) -> None:
         self.codec = codec
-        self.tensor = tensor
         self.by_name = _getter([feature.name for _, feature in members])
         self.by_place = _getter([order for order, _ in members])
-        self.places = [feature.index + part for _, feature in members for part in range(feature.width)]
+        self.places = _compact([feature.index + part for _, feature in members for part in range(feature.width)])
+
+    def read(self, instances: list[Any], named: bool) -> NDArray[Any]:
+        """The group's columns, [N, places]."""
+        rows: list[Row] = list(map(self.by_name if named else self.by_place, instances))
+        if not self.codec.accepts.issuperset(map(type, chain.from_iterable(rows))):
+            raise TypeError("a value has another type than its column")
+        return self.codec.convert(rows)
 
 
 class TabularDecoder:
@@ -71,9 +77,7 @@ class TabularDecoder:
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
         self._width = len(signature.features)
-        self._tensors = {tensor.name: tensor.shape[1] for tensor in signature.inputs}
-        self._groups = _groups(signature)
-        self._whole = len(self._groups) == len(self._tensors)
+        self._tensors = [(tensor.name, tensor.shape[1], _groups(signature, tensor.name)) for tensor in signature.inputs]
 
     def __call__(self, instances: list[Any]) -> Tensors:
         """The tensors of objects of named columns in any order, or of arrays in signature order.
@@ -82,43 +86,42 @@ class TabularDecoder:
             SignatureMismatch: names every column of the first instance that does not fit.
         """
         try:
-            converted = self._convert(instances)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            named = self._are_named(instances)
+            return {name: _tensor(width, groups, instances, named) for name, width, groups in self._tensors}
+        except (KeyError, TypeError, ValueError) as error:
             raise mismatch(instances, self._signature) from error
-        if self._whole:
-            return {group.tensor: values for group, values in zip(self._groups, converted, strict=True)}
-        return self._placed(converted, len(instances))
 
-    def _convert(self, instances: list[Any]) -> list[NDArray[Any]]:
+    def _are_named(self, instances: list[Any]) -> bool:
         forms = set(map(type, instances))
-        if forms != {dict} and forms != {list}:
+        if forms != _OBJECTS and forms != _ARRAYS:
             raise TypeError("instances are neither all objects nor all arrays")
         if set(map(len, instances)) != {self._width}:
             raise ValueError("columns are missing or too many")
-        named = forms == {dict}
-        return [
-            _read(group.codec, map(group.by_name if named else group.by_place, instances)) for group in self._groups
-        ]
-
-    def _placed(self, converted: list[NDArray[Any]], count: int) -> Tensors:
-        tensors: Tensors = {name: np.empty((count, width), _DTYPES[name]) for name, width in self._tensors.items()}
-        for group, values in zip(self._groups, converted, strict=True):
-            tensors[group.tensor][:, group.places] = values
-        return tensors
+        return forms == _OBJECTS
 
 
-def _read(codec: Codec, rows: "map[Row]") -> NDArray[Any]:
-    read = list(rows)
-    if not codec.accepts.issuperset(map(type, chain.from_iterable(read))):
-        raise TypeError("a value has another type than its column")
-    return codec.convert(read)
+def _tensor(width: int, groups: list[_Group], instances: list[Any], named: bool) -> NDArray[Any]:
+    if len(groups) == 1:
+        return groups[0].read(instances, named)
+    tensor = np.empty((len(instances), width), dtype=np.float64)
+    for group in groups:
+        tensor[:, group.places] = group.read(instances, named)
+    return tensor
 
 
-def _groups(signature: Signature) -> list[_Group]:
-    members: dict[tuple[str, Codec], list[tuple[int, Feature]]] = {}
+def _groups(signature: Signature, tensor: str) -> list[_Group]:
+    """Only `numeric` has columns of several codecs."""
+    members: dict[Codec, list[tuple[int, Feature]]] = {}
     for order, feature in sorted(enumerate(signature.features), key=lambda pair: pair[1].index):
-        members.setdefault((feature.input, CODECS[feature.type]), []).append((order, feature))
-    return [_Group(codec, tensor, group) for (tensor, codec), group in members.items()]
+        if feature.input == tensor:
+            members.setdefault(CODECS[feature.type], []).append((order, feature))
+    return [_Group(codec, group) for codec, group in members.items()]
+
+
+def _compact(places: list[int]) -> slice | list[int]:
+    """Neighbouring places as a slice, which numpy takes faster."""
+    first, last = places[0], places[-1]
+    return slice(first, last + 1) if places == list(range(first, last + 1)) else places
 
 
 def _getter(keys: Sequence[Any]) -> Callable[[Any], Row]:

@@ -1,5 +1,6 @@
 """Load: a registered version to a session that can be run."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from modelmill.errors import Unavailable
 from modelmill.models.manifest import MODEL_FILE, Manifest
 from modelmill.models.registry import ModelVersion
 from modelmill.serving.bundle import BundleBroken, fetch_file, fetch_manifest
@@ -16,9 +18,9 @@ from modelmill.serving.decode import DECODERS, Tensors
 from modelmill.serving.encode import Encoder, encoder
 from modelmill.serving.ports import Bundles
 
-# A session takes about its file again in memory, for weights in the layout that the kernels want.
+# An empty session takes about 10 MB; weights also lie in memory in the layout that the kernels want.
+SESSION_MEMORY = 10 * 1024 * 1024
 MEMORY_PER_FILE_BYTE = 2
-SESSION_MEMORY = 4 * 1024 * 1024
 
 LOAD_ERRORS = (
     ort_errors.Fail,
@@ -60,13 +62,22 @@ def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int], Non
     manifest = fetch_manifest(bundles, version)
     if MODEL_FILE not in manifest.files:
         raise BundleBroken(f"the manifest lists no {MODEL_FILE}")
-    memory = memory_needed(manifest)
-    make_room(memory)
+    make_room(memory_needed(manifest))
+    expected = manifest.files[MODEL_FILE]
     with TemporaryDirectory(prefix="modelmill-") as folder:
-        path = fetch_file(bundles, version, MODEL_FILE, manifest.files[MODEL_FILE], Path(folder))
-        session = open_session(path)
+        if shutil.disk_usage(folder).free < expected.bytes:
+            raise Unavailable("the model needs more temporary disk space than there is", code="model_too_large")
+        return open_model(manifest, fetch_file(bundles, version, MODEL_FILE, expected, Path(folder)))
+
+
+def open_model(manifest: Manifest, path: Path) -> LoadedModel:
+    """The model in a verified file.
+
+    Raises:
+        BundleBroken: onnxruntime refuses it.
+    """
     decode = DECODERS[manifest.signature.kind](manifest.signature)
-    return LoadedModel(session, decode, encoder(manifest), memory)
+    return LoadedModel(open_session(path), decode, encoder(manifest), memory_needed(manifest))
 
 
 def open_session(path: Path) -> ort.InferenceSession:

@@ -120,6 +120,8 @@ class ControlPlane:
         return authenticate(self.services.keys, sent_secret(event.get("headers", {})))
 
     def _refuse_fields(self, error: RequestValidationError) -> Response[str]:
+        if not self.http.current_event.body and any(each.get("loc") == ("body",) for each in error.errors()):
+            return self._refuse(MalformedRequest("the body is empty; expected a JSON object"))
         return self._refuse(_as_invalid_request(error))
 
     def _refuse_path(self, _: NotFoundError) -> Response[str]:

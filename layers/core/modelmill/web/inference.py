@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -20,13 +20,22 @@ from modelmill.serving.predict import predict
 from modelmill.serving.remembered import Remembered
 from modelmill.serving.serve import ModelServer, Wanted
 from modelmill.serving.watchdog import Watchdog
-from modelmill.tenancy.keys import Key, Keys, hash_secret
+from modelmill.tenancy.keys import Key, hash_secret
+from modelmill.web.credentials import sent_secret
 from modelmill.web.events import Answer, Request
 from modelmill.web.predict_body import read_predict_body
+from modelmill.web.problems import problem, problem_headers
 from modelmill.web.request_log import Trace
 
 FUNCTION = "infer"
 PREDICT_ROUTE = "POST /v1/models/{model}/predict"
+
+
+class KeyFinder(Protocol):
+    """What knows API keys."""
+
+    def find(self, sha256: str) -> Key | None:
+        """The key whose secret has this hash, unless revoked."""
 
 
 class Inference:
@@ -34,7 +43,7 @@ class Inference:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: KeyFinder,
         server: ModelServer,
         write: Callable[[bytes], object],
         clock: Callable[[], float] = time.time,
@@ -56,10 +65,10 @@ class Inference:
             answer = self._predict(request, deadline, trace)
         except ModelmillError as error:
             trace.fields["code"] = error.code
-            answer = _problem(error, request.request_id)
-        except Exception:
+            answer = _failed(error, request.request_id)
+        except Exception:  # noqa: BLE001 the edge: nothing of it reaches the client
             trace.fields["exception"] = traceback.format_exc()
-            answer = _problem(ModelmillError("something went wrong here; try again"), request.request_id)
+            answer = _failed(ModelmillError("something went wrong here; try again"), request.request_id)
         answer.headers["x-modelmill-cold"] = "true" if trace.cold else "false"
         answer.headers["server-timing"] = trace.server_timing()
         self._write(trace.line(FUNCTION, PREDICT_ROUTE, request.request_id, answer.status))
@@ -91,7 +100,7 @@ class Inference:
         return answer
 
     def _authenticate(self, headers: dict[str, str]) -> Key:
-        secret = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
+        secret = sent_secret(headers)
         if not secret:
             raise Unauthenticated("no API key: send it as 'x-api-key: mm_…' or 'Authorization: Bearer mm_…'")
         key = self._key(hash_secret(secret)) if secret.isascii() else None
@@ -109,11 +118,6 @@ def _model_of(request: Request) -> str:
     return check_name(parts[3], "model")
 
 
-def _bearer(authorization: str) -> str:
-    scheme, _, secret = authorization.partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
-
-
 def _predicted(predictions: list[dict[str, Any]], model: str, version: int) -> Answer:
     body = orjson.dumps({"predictions": predictions, "model": model, "version": version})
     if len(body) > MAX_ANSWER_BYTES // 2 and (size := answer_bytes(body)) > MAX_ANSWER_BYTES:
@@ -125,19 +129,5 @@ def _too_large(asked: int, fit: int) -> TooLarge:
     return TooLarge(f"the answer for {asked} instances would be too large; send at most {fit} at once")
 
 
-def _problem(error: ModelmillError, request_id: str) -> Answer:
-    """The error as problem details (https://www.rfc-editor.org/rfc/rfc9457)."""
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": request_id,
-    }
-    if error.errors:
-        body["errors"] = [{"field": each.field, "message": each.message} for each in error.errors]
-    headers = {"content-type": "application/problem+json"}
-    if error.retry_after is not None:
-        headers["retry-after"] = str(error.retry_after)
-    return Answer(error.status, headers, orjson.dumps(body))
+def _failed(error: ModelmillError, request_id: str) -> Answer:
+    return Answer(error.status, problem_headers(error), orjson.dumps(problem(error, request_id)))

@@ -1,0 +1,100 @@
+"""The folder that SageMaker mounts as /opt/ml: filled from S3 before a job, emptied into S3 after it."""
+
+import json
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+MOUNT = "/opt/ml"
+_SCRIPTS = (".py", ".sh")
+
+
+class DataDownloadError(Exception):
+    """A channel names data that is not there."""
+
+
+class TrainingFolder:
+    """One job's /opt/ml, at a place of its own on this machine."""
+
+    def __init__(self, root: Path, request: dict[str, Any], s3: Any) -> None:
+        self.root = root
+        self._request = request
+        self._s3 = s3
+
+    def fill(self) -> None:
+        """Write the configuration and download every channel. Raises: DataDownloadError, botocore's errors."""
+        for name in ("model", "output/data", "input/config", "input/data", "checkpoints"):
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        channels = self._request.get("InputDataConfig", [])
+        self._configure("hyperparameters", self._request.get("HyperParameters", {}))
+        self._configure("inputdataconfig", {c["ChannelName"]: {"TrainingInputMode": "File"} for c in channels})
+        self._configure("resourceconfig", {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"})
+        for channel in channels:
+            self._download(channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"])
+
+    def localize(self, text: str) -> str:
+        """The text with paths under /opt/ml turned into paths of this folder."""
+        return text.replace(MOUNT, str(self.root))
+
+    def failure(self) -> str:
+        """What the job wrote about its failure, cut as SageMaker cuts it."""
+        path = self.root / "output" / "failure"
+        return path.read_text("utf-8", "replace")[:1024] if path.is_file() else ""
+
+    def upload(self, job_name: str) -> str:
+        """Upload model and output data; the address of the model."""
+        config = self._request["OutputDataConfig"]
+        target = f"{config['S3OutputPath'].rstrip('/')}/{job_name}/output"
+        bare = config.get("CompressionType") == "NONE"
+        put = self._put_files if bare else self._put_archive
+        put(self.root / "output" / "data", f"{target}/data" if bare else f"{target}/output.tar.gz")
+        return put(self.root / "model", f"{target}/model" if bare else f"{target}/model.tar.gz")
+
+    def _configure(self, name: str, content: dict[str, Any]) -> None:
+        (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content), "utf-8")
+
+    def _download(self, channel: str, uri: str) -> None:
+        bucket, prefix = split_uri(uri)
+        folder = self.root / "input" / "data" / channel
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        if not keys:
+            raise DataDownloadError(f"Data download failed:S3 key: {uri} matched no files on s3")
+        start = prefix.rpartition("/")[0]
+        for key in keys:
+            name = key[len(start) :].lstrip("/")
+            path = (folder / name).resolve()
+            if name.endswith("/") or not path.is_relative_to(folder.resolve()):
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._s3.download_file(bucket, key, str(path))
+            self._localize_script(path)
+
+    def _localize_script(self, path: Path) -> None:
+        """Scripts name /opt/ml, where nothing can be mounted without privileges."""
+        if path.suffix in _SCRIPTS and MOUNT in (text := path.read_text("utf-8")):
+            path.write_text(self.localize(text), "utf-8")
+
+    def _put_files(self, folder: Path, target: str) -> str:
+        bucket, prefix = split_uri(target)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                self._s3.upload_file(str(path), bucket, f"{prefix}/{path.relative_to(folder).as_posix()}")
+        return target
+
+    def _put_archive(self, folder: Path, target: str) -> str:
+        names = sorted(os.listdir(folder))
+        if names:
+            archive = self.root / Path(target).name
+            with tarfile.open(archive, "w:gz") as tar:
+                for name in names:
+                    tar.add(folder / name, name)
+            self._s3.upload_file(str(archive), *split_uri(target))
+        return target
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an s3:// address."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key

@@ -1,0 +1,148 @@
+"""CSV: the delimiter, the header and the shape of every row, checked by Python's strict csv reader.
+
+DuckDB reads the cells afterwards, in parallel. It is not trusted with the structure: it accepts some ragged rows,
+and splits files with line breaks inside quotes at the wrong places when more than one thread reads them.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
+from modelmill.datasets.names import name_problems
+from modelmill.datasets.schema import Problem, Rejected
+from modelmill.datasets.table import Table, literal, text_cell
+from modelmill.datasets.text import check_text
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+DELIMITERS = (",", ";", "\t", "|")
+
+_SAMPLE_ROWS = 50
+_BUFFER_BYTES = 8_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What lies below the header."""
+
+    count: int
+    multiline: bool
+    problems: list[Problem]
+
+
+def open_csv(path: Path, limits: ReadLimits) -> Table:
+    """The table in a CSV file; the first line that is not empty is its header.
+
+    Raises:
+        Rejected: every problem found, up to the limit.
+    """
+    check_text(path, limits)
+    delimiter = _delimiter(path)
+    names, skipped, problems = _header(path, delimiter, limits)
+    rows = _Rows(0, False, [])
+    if not problems or problems[0].code not in ("too_many_columns", "unterminated_quote"):
+        rows = _check_rows(path, delimiter, len(names), limits)
+        problems += rows.problems
+    if not problems and not rows.count:
+        problems = [Problem("no_rows", "the file has a header and no rows")]
+    if problems:
+        raise Rejected(tuple(problems[: limits.problems]))
+    cells = [f"c{place}" for place in range(len(names))]
+    relation = _relation(path, delimiter, cells, skipped, parallel=not rows.multiline)
+    return Table(names, relation, [text_cell(cell) for cell in cells], rows.count, partial(_find, path, delimiter))
+
+
+def _relation(path: Path, delimiter: str, columns: list[str], skipped: int, *, parallel: bool) -> str:
+    # Not strict: line ends may be mixed. The structure is known to be good.
+    return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
+        delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
+        compression = 'none', nullstr = '', parallel = {parallel}, buffer_size = {_BUFFER_BYTES},
+        columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
+
+
+@contextmanager
+def _records(path: Path, delimiter: str, *, strict: bool = True) -> "Iterator[Reader]":
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        yield csv.reader(lines, delimiter=delimiter, strict=strict, skipinitialspace=True)
+
+
+def _delimiter(path: Path) -> str:
+    """The delimiter that gives the header more than one cell and the first rows as many; a comma in doubt."""
+
+    def score(delimiter: str) -> tuple[bool, float, int]:
+        with _records(path, delimiter, strict=False) as records:
+            try:
+                widths = [len(row) for row in islice(filter(None, records), _SAMPLE_ROWS)]
+            except csv.Error:
+                return False, 0.0, 0
+        return widths[0] > 1, widths.count(widths[0]) / len(widths), widths[0]
+
+    return max(DELIMITERS, key=score)
+
+
+def _header(path: Path, delimiter: str, limits: ReadLimits) -> tuple[list[str], int, list[Problem]]:
+    """The names, the number of empty lines before them, and what is wrong with them."""
+    with _records(path, delimiter) as records:
+        start = 1
+        try:
+            for row in records:
+                if row:
+                    names = [name.strip() for name in row]
+                    return names, start - 1, name_problems(names, limits, line=start)
+                start = records.line_num + 1
+        except csv.Error:
+            return [], 0, [_broken(path, delimiter, start, records.line_num)]
+    raise Rejected((Problem("empty_file", "the file has only empty lines"),))
+
+
+def _check_rows(path: Path, delimiter: str, width: int, limits: ReadLimits) -> _Rows:
+    problems: list[Problem] = []
+    read = count = 0
+    with _records(path, delimiter) as records:
+        start = 1
+        try:
+            for row in records:
+                read += 1
+                if len(row) == width or (width == 1 and not row):
+                    count += 1
+                elif row:
+                    message = f"the row has {len(row)} cells, the header has {width}"
+                    problems.append(Problem("ragged_row", message, line=start))
+                    if len(problems) == limits.problems:
+                        break
+                start = records.line_num + 1
+        except csv.Error:
+            problems.append(_broken(path, delimiter, start, records.line_num))
+        if count - 1 > limits.rows:
+            problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
+        return _Rows(count - 1, records.line_num != read, problems)
+
+
+def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:
+    """Why the strict reader gave up between two lines: a quote that never ends, a stray one, or too long a cell."""
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        record = "".join(islice(lines, start - 1, end))
+        closed_later = any('"' in line for line in lines)
+    if len(record) > MAX_CELL_CHARACTERS and (closed_later or record.count('"') % 2 == 0):
+        return Problem("cell_too_long", f"a cell has more than {MAX_CELL_CHARACTERS:,} characters", line=start)
+    if end > start or record.count('"') % 2:
+        return Problem("unterminated_quote", "a quote that opens on this line is not closed where a cell ends", line=start)
+    message = f'a closing quote is followed by text instead of {delimiter!r}; inside quotes, write "" for a quote'
+    return Problem("stray_quote", message, line=start)
+
+
+def _find(path: Path, delimiter: str, column: int, test: Callable[[str], bool]) -> int | None:
+    with _records(path, delimiter) as records:
+        start = 1
+        for number, row in enumerate(records):
+            if number and row and test(row[column]):
+                return start
+            start = records.line_num + 1
+    return None

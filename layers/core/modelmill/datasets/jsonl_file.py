@@ -1,0 +1,111 @@
+"""JSON Lines: one flat object per line; a key that an object lacks is a missing cell."""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
+from modelmill.datasets.names import name_problems
+from modelmill.datasets.schema import Problem, Rejected
+from modelmill.datasets.table import Table, identifier, literal, text_cell
+from modelmill.datasets.text import check_text
+
+
+def open_jsonl(path: Path, limits: ReadLimits) -> Table:
+    """The table in a JSON Lines file: columns in the order in which keys first appear, cells as in a CSV.
+
+    Raises:
+        Rejected: every problem found, up to the limit.
+    """
+    check_text(path, limits)
+    keys: dict[str, None] = {}
+    problems: list[Problem] = []
+    rows = 0
+    for line, text in _lines(path):
+        row, found = _parse(text, line)
+        problems += found
+        keys.update(dict.fromkeys(key for key, _ in row))
+        rows += 1
+        if len(problems) >= limits.problems or len(keys) > limits.columns or rows > limits.rows:
+            break
+    names = [key.strip() for key in keys]
+    problems += name_problems(names, limits)
+    if rows > limits.rows:
+        problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
+    if not problems and not keys:
+        problems.append(Problem("no_rows", "no object in the file has a key"))
+    if problems:
+        raise Rejected(tuple(problems[: limits.problems]))
+    cells = [text_cell(identifier(key)) for key in keys]
+    return Table(names, _relation(path, list(keys), limits), cells, rows, partial(_find, path, list(keys)))
+
+
+def _relation(path: Path, keys: list[str], limits: ReadLimits) -> str:
+    columns = ", ".join(f"{identifier(key)}: 'VARCHAR'" for key in keys)
+    return f"""read_json({literal(path)}, format = 'newline_delimited', compression = 'none', records = true,
+        maximum_object_size = {2 * limits.line_bytes}, columns = {{{columns}}})"""
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open(encoding="utf-8", newline="\n") as lines:
+        for number, text in enumerate(lines, 1):
+            if not text.isspace():
+                yield number, text
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON; leave the key out or write null")
+
+
+# Objects become tuples of pairs, so that repeated keys show and arrays, which become lists, can be told apart.
+_DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse_constant)
+
+
+def _parse(text: str, line: int) -> tuple[tuple[tuple[str, Any], ...], list[Problem]]:
+    """The object's pairs and what is wrong with them."""
+    try:
+        row = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        return (), [Problem("invalid_json", f"{error.msg} at character {error.pos + 1}", line=line)]
+    except ValueError as error:
+        return (), [Problem("invalid_json", str(error), line=line)]
+    except RecursionError:
+        return (), [Problem("nested_value", "arrays or objects are nested too deeply", line=line)]
+    if type(row) is not tuple:
+        message = f"found {_kind(row)} where an object was expected, such as {{\"age\": 41}}"
+        return (), [Problem("not_an_object", message, line=line)]
+    problems = [problem for key, value in row if (problem := _cell_problem(key, value, line))]
+    if len(dict(row)) != len(row):
+        problems.append(Problem("duplicate_key", "the object has a key twice", line=line))
+    if "\\u" in text and any(not _is_text(part) for pair in row for part in pair):
+        problems.append(Problem("encoding", "a text holds a NUL or half a surrogate pair", line=line))
+    return row, problems
+
+
+def _cell_problem(key: str, value: object, line: int) -> Problem | None:
+    if isinstance(value, list | tuple):
+        return Problem("nested_value", f"a cell cannot hold {_kind(value)}", line=line, column=key)
+    if isinstance(value, str) and len(value) > MAX_CELL_CHARACTERS:
+        message = f"a cell has more than {MAX_CELL_CHARACTERS:,} characters"
+        return Problem("cell_too_long", message, line=line, column=key)
+    return None
+
+
+def _is_text(value: object) -> bool:
+    return not isinstance(value, str) or ("\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value))
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, tuple):
+        return "an object"
+    return "an array" if isinstance(value, list) else f"the value {json.dumps(value)[:40]}"
+
+
+def _find(path: Path, keys: list[str], column: int, test: Callable[[str], bool]) -> int | None:
+    for line, text in _lines(path):
+        value = dict(_DECODER.decode(text)).get(keys[column])
+        if value is not None and test(str(value)):
+            return line
+    return None

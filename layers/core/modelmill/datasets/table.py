@@ -1,0 +1,74 @@
+"""A file whose structure is sound, in the form in which DuckDB reads it, and the DuckDB that does."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from modelmill.datasets.formats import ReadLimits
+from modelmill.datasets.schema import ColumnType
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# What pandas reads as missing, too.
+MISSING = (
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
+    "N/A", "NA", "NAN", "NULL", "NaN", "None", "n/a", "nan", "null",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`SELECT cells FROM relation` gives `rows` rows in file order, one cell per name, NULL where it is missing.
+
+    Cells are text unless `types` says what the file itself declared; of declared types, "category" stands for text
+    of any kind. `find(column, test)` is the line of the first cell, as text, that passes a test; None without lines.
+    """
+
+    names: list[str]
+    relation: str
+    cells: list[str]
+    rows: int
+    find: Callable[[int, Callable[[str], bool]], int | None]
+    types: list[ColumnType] | None = None
+
+
+def identifier(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str | Path) -> str:
+    """A text as SQL."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def text_cell(column: str) -> str:
+    """SQL for a text cell that is NULL when it says that it is missing."""
+    return f"CASE WHEN trim({column}) IN ({', '.join(map(literal, MISSING))}) THEN NULL ELSE {column} END"
+
+
+@contextmanager
+def connect(files: list[Path], limits: ReadLimits, threads: int) -> "Iterator[DuckDBPyConnection]":
+    """A DuckDB that can open these files and its spill folder, nothing else, and cannot be told otherwise."""
+    import duckdb
+
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{limits.memory_mb}MB",
+        "threads": threads,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+    }
+    with (
+        TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as spill,
+        duckdb.connect(":memory:", config={**config, "temp_directory": spill}) as connection,
+    ):
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET allowed_paths = $1", [[str(file) for file in files]])
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection

@@ -1,0 +1,254 @@
+"""The control plane over HTTP events, on moto."""
+
+import json
+from typing import Any
+
+import pytest
+
+from modelmill.datasets.schema import Column, Schema, TopValue
+from modelmill.tenancy.keys import create_key
+from tests.cloud import TENANT, Cloud, small_schema
+
+DATASET = {"name": "flowers", "format": "csv", "target": "y"}
+
+
+def test_a_dataset_is_created_with_a_form_for_exactly_one_key(cloud: Cloud) -> None:
+    answer = cloud.call("POST", "/v1/datasets", DATASET)
+
+    assert answer.status == 201
+    assert answer.body["status"] == "awaiting_upload"
+    assert answer.body["upload"]["fields"]["key"] == f"{TENANT}/datasets/{answer.body['dataset_id']}"
+    assert answer.body["upload"]["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+
+
+def test_a_repeated_call_with_the_same_idempotency_key_makes_one_dataset(cloud: Cloud) -> None:
+    first = cloud.call("POST", "/v1/datasets", DATASET, idempotency_key="k1")
+    second = cloud.call("POST", "/v1/datasets", DATASET, idempotency_key="k1")
+    other = cloud.call("POST", "/v1/datasets", DATASET | {"name": "other"}, idempotency_key="k1")
+
+    assert first.body["dataset_id"] == second.body["dataset_id"]
+    assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
+    assert cloud.call("GET", "/v1/usage").body["quotas"]["datasets"]["used"] == 1
+
+
+def test_the_quota_of_datasets_holds_and_deleting_gives_it_back(cloud: Cloud) -> None:
+    made = [cloud.call("POST", "/v1/datasets", DATASET).body["dataset_id"] for _ in range(5)]
+    refused = cloud.call("POST", "/v1/datasets", DATASET)
+    deleted = cloud.call("DELETE", f"/v1/datasets/{made[0]}")
+    accepted = cloud.call("POST", "/v1/datasets", DATASET)
+
+    assert (refused.status, refused.body["code"]) == (429, "quota_exceeded")
+    assert refused.headers["retry-after"]
+    assert (deleted.status, accepted.status) == (204, 201)
+
+
+def test_lists_are_paged_newest_first(cloud: Cloud) -> None:
+    made = [cloud.call("POST", "/v1/datasets", DATASET).body["dataset_id"] for _ in range(3)]
+
+    first = cloud.call("GET", "/v1/datasets?limit=2")
+    rest = cloud.call("GET", f"/v1/datasets?limit=2&cursor={first.body['next_cursor']}")
+
+    listed = [each["dataset_id"] for each in first.body["datasets"] + rest.body["datasets"]]
+    assert sorted(listed) == sorted(made)
+    assert rest.body["next_cursor"] is None
+
+
+def test_a_ready_dataset_tells_its_schema(cloud: Cloud) -> None:
+    answer = cloud.call("GET", f"/v1/datasets/{cloud.ready_dataset()}")
+
+    assert answer.body["status"] == "ready"
+    assert [column["name"] for column in answer.body["schema"]["columns"]] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ("", 400, "malformed_request"),
+        ("not json", 400, "malformed_request"),
+        ('{"name": NaN, "format": "csv"}', 400, "malformed_request"),
+        ("[" * 100_000, 400, "malformed_request"),
+        (json.dumps(DATASET | {"name": "x" * 2_000_000}), 413, "too_large"),
+        (DATASET | {"unknown": 1}, 422, "invalid_request"),
+        (DATASET | {"format": "xlsx"}, 422, "invalid_request"),
+        (DATASET | {"name": 5}, 422, "invalid_request"),
+        (DATASET | {"name": "../etc"}, 422, "invalid_name"),
+        (DATASET | {"name": "a\n"}, 422, "invalid_name"),
+        ([1], 422, "invalid_request"),
+    ],
+)
+def test_bad_bodies_are_refused_with_a_code(cloud: Cloud, body: Any, status: int, code: str) -> None:
+    answer = cloud.call("POST", "/v1/datasets", body)
+
+    assert (answer.status, answer.body["code"]) == (status, code), answer.body
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.body["request_id"] == "request-1"
+
+
+def test_a_body_of_another_type_is_refused(cloud: Cloud) -> None:
+    answer = cloud.call("POST", "/v1/datasets", "<xml/>", content_type="text/xml")
+
+    assert (answer.status, answer.body["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("secret", [None, "mm_wrong", "ключ"])
+def test_every_documented_call_needs_a_key(cloud: Cloud, secret: str | None) -> None:
+    document = cloud.call("GET", "/openapi.json", key=None).body
+    free = {"/health", "/openapi.json"}
+
+    answers = {
+        (method, path): cloud.call(method.upper(), path.replace("{", "").replace("}", ""), key=secret).status
+        for path, calls in document["paths"].items()
+        for method in calls
+        if path not in free
+    }
+
+    assert len(answers) > 20
+    assert set(answers.values()) == {401}
+
+
+def test_scopes_are_demanded(cloud: Cloud) -> None:
+    _, reader = create_key(cloud.keys, TENANT, "reader", ("read",))
+
+    assert cloud.call("GET", "/v1/datasets", key=reader).status == 200
+    assert cloud.call("POST", "/v1/datasets", DATASET, key=reader).status == 403
+    assert cloud.call("GET", "/v1/keys", key=reader).status == 403
+    assert cloud.call("PUT", "/v1/models/m/aliases/live", {"version": 1, "reason": "x"}, key=reader).status == 403
+
+
+def test_another_tenants_things_look_like_unknown_ones(cloud: Cloud) -> None:
+    job = cloud.queued_job()
+    _, stranger = create_key(cloud.keys, "stranger", "s", ("admin",))
+    paths = {
+        f"/v1/datasets/{job.dataset_id}": "/v1/datasets/ds-unknown",
+        f"/v1/training-jobs/{job.job_id}": "/v1/training-jobs/job-unknown",
+        f"/v1/training-jobs/{job.job_id}/logs": "/v1/training-jobs/job-unknown/logs",
+    }
+
+    for foreign, unknown in paths.items():
+        theirs, nobodys = cloud.call("GET", foreign, key=stranger), cloud.call("GET", unknown, key=stranger)
+        assert (theirs.status, theirs.body["code"]) == (nobodys.status, nobodys.body["code"]) == (404, "not_found")
+    assert cloud.call("DELETE", f"/v1/datasets/{job.dataset_id}", key=stranger).status == 404
+    assert cloud.call("POST", f"/v1/training-jobs/{job.job_id}/stop", key=stranger).status == 404
+    body = {"dataset_id": job.dataset_id, "model": "m"}
+    assert cloud.call("POST", "/v1/training-jobs", body, key=stranger).status == 404
+    assert cloud.call("GET", "/v1/datasets", key=stranger).body["datasets"] == []
+
+
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(cloud: Cloud) -> None:
+    made = cloud.call("POST", "/v1/keys", {"name": "ci", "scopes": ["predict"]}).body
+    listed = cloud.call("GET", "/v1/keys").body["keys"]
+    revoked = cloud.call("DELETE", f"/v1/keys/{made['key_id']}")
+
+    assert made["key"].startswith("mm_")
+    assert made["key"] not in json.dumps(listed)
+    assert revoked.status == 204
+    assert cloud.call("GET", "/v1/usage", key=made["key"]).status == 401
+    assert cloud.call("DELETE", f"/v1/keys/{made['key_id']}").status == 404
+
+
+def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> None:
+    body = {"dataset_id": cloud.ready_dataset(), "model": "m", "algorithm": "linear"}
+
+    first = cloud.call("POST", "/v1/training-jobs", body, idempotency_key="j")
+    second = cloud.call("POST", "/v1/training-jobs", body, idempotency_key="j")
+
+    assert first.status == 202
+    assert (first.body["task"], first.body["target"], first.body["status"]) == ("binary", "y", "queued")
+    assert first.body["job_id"] == second.body["job_id"]
+    assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
+
+
+def test_the_quota_of_jobs_holds_and_stopping_gives_it_back(cloud: Cloud) -> None:
+    first = cloud.queued_job()
+    cloud.queued_job()
+    body = {"dataset_id": first.dataset_id, "model": "m"}
+    refused = cloud.call("POST", "/v1/training-jobs", body)
+    stopped = cloud.call("POST", f"/v1/training-jobs/{first.job_id}/stop")
+
+    assert refused.status == 429
+    assert (stopped.status, stopped.body["status"]) == (202, "stopped")
+    assert cloud.call("POST", "/v1/training-jobs", body).status == 202
+    assert cloud.call("POST", f"/v1/training-jobs/{first.job_id}/stop").status == 409
+
+
+def test_a_dataset_in_use_cannot_be_deleted(cloud: Cloud) -> None:
+    job = cloud.queued_job()
+    refused = cloud.call("DELETE", f"/v1/datasets/{job.dataset_id}")
+    cloud.call("POST", f"/v1/training-jobs/{job.job_id}/stop")
+    deleted = cloud.call("DELETE", f"/v1/datasets/{job.dataset_id}")
+
+    assert (refused.status, deleted.status) == (409, 204)
+    assert cloud.call("GET", f"/v1/datasets/{job.dataset_id}").body["status"] == "deleted"
+    assert list(cloud.store.objects(f"datasets/{TENANT}/{job.dataset_id}/")) == []
+
+
+def _with_target(column: Column, rows: int = 100) -> Schema:
+    return Schema("tabular", rows, 0, [Column("x", "number", 0, rows), column])
+
+
+CONSTANT = Column("y", "category", 0, 1, top=[TopValue("a", 100)])
+EMPTY = Column("y", "number", 100, 0)
+RARE = Column("y", "category", 0, 3, top=[TopValue("a", 60), TopValue("b", 39), TopValue("c", 1)])
+MANY = Column("y", "category", 0, 500)
+TIME = Column("y", "timestamp", 0, 100)
+
+
+@pytest.mark.parametrize(
+    ("schema", "word"),
+    [
+        (_with_target(CONSTANT), "same value"),
+        (_with_target(EMPTY), "empty"),
+        (_with_target(RARE), "'c'"),
+        (_with_target(MANY, 10_000), "500"),
+        (_with_target(TIME), "timestamp"),
+        (small_schema(rows=6), "at least 10"),
+        (Schema("tabular", 100, 0, [Column("x", "number", 0, 1), *small_schema().columns[1:]]), "nothing to learn"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, schema: Schema, word: str) -> None:
+    body = {"dataset_id": cloud.ready_dataset(schema), "model": "m"}
+
+    answer = cloud.call("POST", "/v1/training-jobs", body)
+
+    assert (answer.status, answer.body["code"]) == (422, "untrainable")
+    assert word in answer.body["detail"]
+    assert cloud.messages("dispatch") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"target": "z"}, "target"),
+        ({"features": ["x", "nope"]}, "features"),
+        ({"features": ["y"]}, "features"),
+        ({"task": "regression"}, "task"),
+        ({"algorithm": "magic"}, "algorithm"),
+        ({"algorithm": "mlp", "hyperparameters": {"epochs": -1}}, "hyperparameters.epochs"),
+        ({"algorithm": "mlp", "hyperparameters": {"epoch": 5}}, "hyperparameters.epoch"),
+    ],
+)
+def test_a_wrong_job_names_the_field(cloud: Cloud, change: dict[str, Any], field: str) -> None:
+    body = {"dataset_id": cloud.ready_dataset(), "model": "m"} | change
+
+    answer = cloud.call("POST", "/v1/training-jobs", body)
+
+    assert answer.status == 422
+    assert field in [error["field"] for error in answer.body["errors"]]
+
+
+# Powertools leaves the files of the page open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_document_covers_both_planes_and_the_docs_page_shows_it(cloud: Cloud) -> None:
+    document = cloud.call("GET", "/openapi.json", key=None).body
+    page = cloud.call("GET", "/docs", key=None)
+
+    assert "/v1/models/{model}/predict" in document["paths"]
+    assert "/v1/training-jobs/{job_id}/stop" in document["paths"]
+    assert page.status == 200
+    assert "swagger" in page.body
+
+
+def test_an_unknown_path_and_an_unknown_version_are_problems(cloud: Cloud) -> None:
+    assert cloud.call("GET", "/v1/nope").body["code"] == "not_found"
+    assert cloud.call("GET", "/v1/models/m/versions/1").status == 404
+    assert cloud.call("GET", "/v1/models/m/versions/x").status == 422
