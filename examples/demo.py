@@ -133,16 +133,16 @@ def train(client: Client, session: Session, dataset: dict[str, Any], algorithm: 
 def report_version(session: Session, version: dict[str, Any]) -> None:
     """What was registered, and how well the ONNX model agrees with the trained one."""
     parity = version["parity"]
+    agreement = (
+        f"{'passed' if parity['passed'] else 'failed'}: {parity['within']:.1%} of {parity['rows']} held-out rows "
+        f"agree within {parity['tolerance']:g}, largest difference {parity['max_error']:.1e}"
+    )
     session.facts(
         (
             ("registered", f"{version['model']} version {version['version']}, serving as {version['aliases']}"),
             ("algorithm", version["algorithm"]),
             ("size", f"{version['bytes'] / 1000:.0f} kB, ONNX with the preprocessing inside"),
-            (
-                "ONNX parity",
-                f"{'passed' if parity['passed'] else 'failed'}: {parity['within']:.1%} of {parity['rows']} held-out "
-                f"rows agree within {parity['tolerance']:g}, largest difference {parity['max_error']:.1e}",
-            ),
+            ("ONNX parity", agreement),
         )
     )
     if not parity["passed"]:

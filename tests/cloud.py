@@ -117,7 +117,9 @@ class Cloud:
         self.registry, self.bundles = TableRegistry(self.table), StoredBundles(self.store)
         self.dataset_files = StoredDatasets(self.store)
         self.states = SageMakerStates(self.sagemaker, STACK)
-        setup = TrainingSetup(STACK, "arn:aws:iam::123456789012:role/training", "image", "training/abc/", "ml.m5.xlarge", 3600)
+        setup = TrainingSetup(
+            STACK, "arn:aws:iam::123456789012:role/training", "image", "training/abc/", "ml.m5.xlarge", 3600
+        )
         self.trainer = SageMakerTrainer(self.sagemaker, self.store, setup)
         self.tracker = Tracker(self.jobs, self.states, JobMessages(sqs, self.queues["admit"]))
         self.sweeper = Sweeper(
@@ -258,9 +260,7 @@ def small_schema(rows: int = 100) -> Schema:
     """A number and a target of two classes."""
     half = rows // 2
     classes = [TopValue("a", half), TopValue("b", rows - half)]
-    return Schema(
-        "tabular", rows, 0, [Column("x", "number", 0, rows), Column("y", "category", 0, 2, top=classes)]
-    )
+    return Schema("tabular", rows, 0, [Column("x", "number", 0, rows), Column("y", "category", 0, 2, top=classes)])
 
 
 @contextmanager

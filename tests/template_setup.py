@@ -1,30 +1,15 @@
-"""template.yaml as CloudFormation would see it, for tests: translated by SAM, references turned into readable names."""
+"""Ways to ask template.yaml questions."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from modelmill_local.intrinsics import Resolver
-from modelmill_local.template import translate
+from infra import translated as translation
 
-ROOT = Path(__file__).resolve().parent.parent
-TEMPLATE = ROOT / "template.yaml"
+ROOT = translation.TEMPLATE.parent
 STACK = "mm"
 FUNCTIONS = ("Api", "Infer", "Ingest", "Dispatch", "Track", "Admit")
 CONSUMERS = ("Ingest", "Dispatch", "Track", "Admit")
-
-
-class ReadableNames:
-    """A reference stays readable: `Ref` is the logical id, an attribute `LogicalId.Attribute`."""
-
-    def ref(self, logical_id: str) -> str:
-        return logical_id
-
-    def attribute(self, logical_id: str, name: str) -> str:
-        return f"{logical_id}.{name}"
 
 
 @dataclass(frozen=True)
@@ -32,7 +17,6 @@ class Template:
     """The resources that a deployment with certain parameters would have."""
 
     resources: dict[str, dict[str, Any]]
-    outputs: dict[str, Any]
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties by logical id."""
@@ -42,26 +26,9 @@ class Template:
         return self.resources[logical_id].get("Properties", {})
 
 
-@cache
-def _translated() -> str:
-    return json.dumps(translate(TEMPLATE))
-
-
-def translated() -> dict[str, Any]:
-    """The translated template, unresolved."""
-    return json.loads(_translated())
-
-
 def resolved(parameters: Mapping[str, str] | None = None) -> Template:
     """The template with these parameters, defaults for the rest."""
-    source = translated()
-    resolver = Resolver(source, parameters or {}, STACK, ReadableNames())
-    resources = {
-        name: resolver.resolve({key: value for key, value in body.items() if key != "Condition"})
-        for name, body in source["Resources"].items()
-        if "Condition" not in body or resolver.holds(body["Condition"])
-    }
-    return Template(resources, resolver.resolve(source["Outputs"]))
+    return Template(translation.resolved(parameters, STACK))
 
 
 EVERYTHING_ON = {

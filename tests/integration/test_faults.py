@@ -15,6 +15,7 @@ from modelmill.models.admission import AdmittedBundle, admit_bundle
 from tests.bundles import write_bundle
 from tests.cloud import STACK, TENANT, Cloud, aws_error, small_schema
 
+
 def bundle(folder: Path) -> Path:
     """A folder with what a finished job leaves."""
     write_bundle(folder)
@@ -79,12 +80,18 @@ def test_a_rejected_file_leaves_nothing_behind_but_its_problems(cloud: Cloud) ->
     validate_upload(cloud.datasets, cloud.uploads, cloud.dataset_files, Reader(fault), key)
 
     answer = cloud.call("GET", f"/v1/datasets/{dataset_id}").body
-    assert (answer["status"], answer["problems"][0]["code"], answer["problems"][0]["line"]) == ("rejected", "ragged_row", 7)
+    assert (answer["status"], answer["problems"][0]["code"], answer["problems"][0]["line"]) == (
+        "rejected",
+        "ragged_row",
+        7,
+    )
     assert list(cloud.store.objects("")) == []
     assert cloud.call("GET", "/v1/usage").body["quotas"]["datasets"]["used"] == 0
 
 
-def test_a_crash_while_validating_is_taken_up_again_after_the_lease(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_while_validating_is_taken_up_again_after_the_lease(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset_id, key = uploaded(cloud)
     with pytest.raises(SystemExit):
         validate_upload(cloud.datasets, cloud.uploads, cloud.dataset_files, Reader(SystemExit()), key)
@@ -98,7 +105,9 @@ def test_a_crash_while_validating_is_taken_up_again_after_the_lease(cloud: Cloud
     assert cloud.dataset(dataset_id).status == "ready"
 
 
-def test_a_file_that_kills_every_validation_is_rejected_in_the_end(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_kills_every_validation_is_rejected_in_the_end(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset_id, key = uploaded(cloud)
     for hour in range(7):
         later(monkeypatch, hour * 3600)
@@ -209,7 +218,9 @@ def test_without_capacity_a_job_waits_visibly_and_then_runs(cloud: Cloud, code: 
     assert cloud.job(job.job_id).status == "starting"
 
 
-def test_a_job_that_never_finds_capacity_fails_and_frees_its_quota(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_never_finds_capacity_fails_and_frees_its_quota(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cloud.publish_training_code()
     job = cloud.queued_job()
     later(monkeypatch, 7 * 3600)
@@ -238,12 +249,18 @@ def test_without_published_code_a_job_says_so(cloud: Cloud) -> None:
     [
         (("Failed", "Failed", "AlgorithmError: untrainable: too few rows, exit code: 1"), "failed", "untrainable"),
         (("Failed", "Failed", "AlgorithmError: , exit code: 137"), "failed", "out_of_memory"),
-        (("Failed", "Failed", "ClientError: arn:aws:iam::1:role/x may not read s3://b"), "failed", "training_data_unavailable"),
+        (
+            ("Failed", "Failed", "ClientError: arn:aws:iam::1:role/x may not read s3://b"),
+            "failed",
+            "training_data_unavailable",
+        ),
         (("Stopped", "MaxRuntimeExceeded"), "failed", "max_runtime_exceeded"),
         (("Stopped", "Stopped"), "stopped", None),
     ],
 )
-def test_every_end_of_a_training_job_has_its_state(cloud: Cloud, state: tuple[str, ...], status: str, code: str | None) -> None:
+def test_every_end_of_a_training_job_has_its_state(
+    cloud: Cloud, state: tuple[str, ...], status: str, code: str | None
+) -> None:
     job = cloud.started_job()
     tell(cloud, job, *state)
 
@@ -325,7 +342,9 @@ def test_a_damaged_bundle_is_rejected_and_the_alias_stays(cloud: Cloud, tmp_path
     assert jobs_in_use(cloud) == 0
 
 
-def test_a_crash_while_registering_gives_one_version(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_while_registering_gives_one_version(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = cloud.started_job()
     cloud.finish(job, bundle(tmp_path / "bundle"))
     changed(cloud, job)

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.template_setup import translated
+from infra.translated import translated
 
 SUFFIXES = {
     "aws": "amazonaws.com",

@@ -18,7 +18,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sam")
     scripts = sysconfig.get_path("scripts")
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "PATH": os.pathsep.join([scripts, os.environ["PATH"]])}
-    command = ["sam", "build", "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache")]
+    command = ["sam", "build", "--parallel", "--build-dir", str(folder / "build"), "--cache-dir", str(folder / "cache")]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return folder / "build"

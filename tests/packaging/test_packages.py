@@ -45,7 +45,7 @@ def size(folder: Path) -> int:
 def import_handler(built: Path, runtime: Path, name: str) -> dict[str, list[str]]:
     """Import a handler in an interpreter that sees only its function, its layers and the runtime."""
     path = [built / f"{name}Function", *(built / layer / "python" for layer in layers_of(name)), runtime]
-    command = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-c", IMPORT_HANDLER]
+    command = [getattr(sys, "_base_executable", sys.executable), "-I", "-S", "-B", "-c", IMPORT_HANDLER]
     arguments = [json.dumps([str(folder) for folder in path])]
     result = subprocess.run([*command, *arguments], env={}, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

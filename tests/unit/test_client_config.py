@@ -37,7 +37,7 @@ def test_the_state_folder_is_enough(state: Path) -> None:
 
 
 def test_the_key_of_the_state_folder_goes_to_no_other_server(state: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no API key for https://elsewhere.example"):
+    with pytest.raises(ConfigurationError, match=r"no API key for https://elsewhere\.example"):
         resolve("https://elsewhere.example", None, state, {})
 
 

@@ -12,7 +12,8 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from infra import layers
-from tests.template_setup import EVERYTHING_ON, FUNCTIONS, TEMPLATE, Template, resolved, translated
+from infra.translated import TEMPLATE, translated
+from tests.template_setup import EVERYTHING_ON, FUNCTIONS, Template, resolved
 
 LAYERS_OF = {
     "Api": {"Core"},

@@ -3,7 +3,7 @@
 import json
 from importlib.metadata import files
 
-from tests.template_setup import translated
+from infra.translated import translated
 
 VERSION = "2.21.0"
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO, override
 
 from modelmill_client.cells import escape
 from modelmill_client.errors import ConfigurationError
@@ -14,17 +14,18 @@ from modelmill_client.errors import ConfigurationError
 FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
-class Writer(Protocol):
+class Writer:
     """Takes the answers one after another."""
 
     def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         """Writes a batch; `cells` are the rows that it was made from, empty where the input was JSON."""
+        raise NotImplementedError
 
     def close(self) -> None:
-        """Writes what belongs to the end."""
+        """Writes what belongs to the end, if anything does."""
 
 
-class CsvWriter:
+class CsvWriter(Writer):
     """The input's columns followed by `prediction` and, for classifiers, one `probability_…` per label."""
 
     def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
@@ -32,6 +33,7 @@ class CsvWriter:
         self._columns = columns
         self._labels: list[str] | None = None
 
+    @override
     def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         predictions = answer["predictions"]
         if self._labels is None and predictions:
@@ -42,29 +44,24 @@ class CsvWriter:
             row = cells[position] if cells else ()
             self._writer.writerow([escape(value) for value in (*row, *self._values(prediction))])
 
-    def close(self) -> None:
-        pass
-
     def _values(self, prediction: dict[str, Any]) -> list[object]:
         value = prediction["label"] if "label" in prediction else prediction["value"]
         return [value, *(prediction["probabilities"][label] for label in self._labels or ())]
 
 
-class JsonLinesWriter:
+class JsonLinesWriter(Writer):
     """One prediction a line."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
-    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:  # noqa: ARG002
+    @override
+    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         for prediction in answer["predictions"]:
             self._file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
 
-    def close(self) -> None:
-        pass
 
-
-class JsonWriter:
+class JsonWriter(Writer):
     """One object as the API gives it: `{predictions, model, version}`."""
 
     def __init__(self, file: TextIO) -> None:
@@ -72,10 +69,12 @@ class JsonWriter:
         self._predictions: list[Any] = []
         self._rest: dict[str, Any] = {}
 
-    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:  # noqa: ARG002
+    @override
+    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         self._predictions += answer["predictions"]
         self._rest = {name: value for name, value in answer.items() if name != "predictions"}
 
+    @override
     def close(self) -> None:
         json.dump({"predictions": self._predictions, **self._rest}, self._file, ensure_ascii=False, indent=2)
         self._file.write("\n")

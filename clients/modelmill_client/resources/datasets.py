@@ -13,7 +13,7 @@ from modelmill_client.waiting import snapshots
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
-_ENDED = frozenset({"ready", "rejected", "expired"})
+_ENDED = frozenset({"ready", "rejected", "expired", "deleted"})
 _ID = re.compile(r"ds-[0-9a-hjkmnp-tv-z]{26}")
 
 
@@ -97,7 +97,7 @@ class Datasets:
         return dataset
 
     def watch(self, dataset_id: str, *, timeout: float | None = 900.0) -> Iterator[Json]:
-        """The dataset each time that it has changed, until it is ready, rejected or expired."""
+        """The dataset each time that it has changed, until it is ready, rejected, expired or deleted."""
         return snapshots(lambda: self.get(dataset_id), _ENDED, timeout=timeout, what=f"dataset {dataset_id}")
 
 
