@@ -22,7 +22,7 @@ from modelmill_client.cli.datasets import show_dataset
 from modelmill_client.cli.live import JobLine
 from modelmill_client.cli.metrics import show_leaderboard, show_metrics
 from modelmill_client.cli.session import Session
-from modelmill_client.local import local_cloud, tail
+from modelmill_client.local import LocalCloud
 
 MODEL = "breast-cancer"
 TARGET = "diagnosis"
@@ -51,11 +51,11 @@ def main() -> int:
     started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="modelmill-demo-") as folder:
-        state = Path(folder) / "state"
+        cloud = LocalCloud(Path(folder) / "state")
         try:
-            demonstrate(algorithm, Path(folder), state)
+            demonstrate(algorithm, Path(folder), cloud)
         except (ClientError, DemoError) as error:
-            print(f"\nThe demo failed: {error}\n{tail(state)}", file=sys.stderr)
+            print(f"\nThe demo failed: {error}\n{cloud.tail()}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("\nInterrupted; everything that was started has been stopped.", file=sys.stderr)
@@ -64,13 +64,13 @@ def main() -> int:
     return 0
 
 
-def demonstrate(algorithm: str, folder: Path, state: Path) -> None:
+def demonstrate(algorithm: str, folder: Path, cloud: LocalCloud) -> None:
     """All steps in order."""
-    session = Session(state=state)
+    session = Session(state=cloud.state)
     with ExitStack() as stack:
         with step("Starting the local cloud (no Docker, no AWS)"):
-            client = stack.enter_context(local_cloud(state))
-        print(f"  API at {client.url}, state in {state}")
+            client = stack.enter_context(cloud).client
+        print(f"  API at {client.url}, state in {cloud.state}")
         dataset, rows = upload(client, session, folder)
         job = train(client, session, dataset, algorithm)
         version = client.models.version(MODEL, job["model_version"])

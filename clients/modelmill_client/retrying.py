@@ -41,8 +41,8 @@ def may_repeat(error: ClientError, *, safe: bool) -> bool:
     match error:
         case ConnectionFailed():
             return safe or not error.sent
-        case ApiError(status=429, retry_after=None):
-            # A full quota, not a throttled caller: waiting does not empty it.
+        case ApiError(code="quota_exceeded", retry_after=None):
+            # Unlike a throttled caller's: waiting does not empty it.
             return False
         case ApiError() | UploadFailed():
             return error.status in (_TRANSIENT if safe else _NOT_DONE)

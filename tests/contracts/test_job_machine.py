@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from modelmill.errors import Conflict
 from modelmill.jobs.dispatch import dispatch, training_job_name
 from modelmill.jobs.records import RANKS
 from modelmill.jobs.register import register
 from modelmill.jobs.submit import stop
 from modelmill.jobs.track import training_job_changed
 from modelmill.models.admission import admit_bundle
-from modelmill.errors import Conflict
 from tests.bundles import write_bundle
 from tests.cloud import STACK, TENANT, aws_error, cloud
 
@@ -111,7 +111,8 @@ class JobMachine(RuleBasedStateMachine):
         live = self.cloud.registry.alias(TENANT, "m", "live")
         if live:
             version = self.cloud.registry.version(TENANT, "m", live.version)
-            assert version and version.status == "ready"
+            assert version
+            assert version.status == "ready"
         assert (live is not None) == (self.job.status == "completed")
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from modelmill_client.cells import CellError, escape, to_instance, to_value
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from modelmill_client.config import resolve
 from modelmill_client.errors import ConfigurationError
 

@@ -2,8 +2,9 @@
 
 import inspect
 
-import modelmill_client
 import pytest
+
+import modelmill_client
 from modelmill_client import errors
 
 

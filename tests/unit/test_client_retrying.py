@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+
 from modelmill_client.errors import ApiError, ClientError, ConnectionFailed, api_error
 from modelmill_client.retrying import RetryPolicy, delays, parse_retry_after
 
@@ -46,7 +47,7 @@ def test_retry_after_sets_the_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ConnectionFailed("x", sent=True), answer(500), answer(502), answer(429), answer(422), answer(404)]
+    "error", [ConnectionFailed("x", sent=True), answer(500), answer(502), answer(422), answer(404)]
 )
 def test_an_unsafe_call_is_not_repeated_when_it_may_have_worked(error: ClientError) -> None:
     attempt = Flaky(error)
@@ -62,12 +63,16 @@ def test_an_unsafe_call_is_repeated_when_nothing_was_sent() -> None:
 
 
 def test_a_full_quota_is_reported_at_once() -> None:
-    attempt = Flaky(answer(429))
+    attempt = Flaky(api_error(429, {"detail": "2 of 2 jobs", "code": "quota_exceeded"}))
 
     with pytest.raises(ApiError):
         run(attempt, safe=True)
 
     assert attempt.calls == 1
+
+
+def test_a_gateway_that_throttles_is_asked_again() -> None:
+    assert run(Flaky(api_error(429, {"message": "Too Many Requests"})), safe=False)[0] == "done"
 
 
 def test_a_wish_beyond_the_patience_is_reported_at_once() -> None:

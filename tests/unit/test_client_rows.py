@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from modelmill_client.cli.rows import CsvRows, json_lines, json_text
 from modelmill_client.cli.writers import make_writer
 from modelmill_client.errors import ConfigurationError

@@ -51,6 +51,7 @@ def _fail(environment: Environment, progress: Progress, code: str, message: str,
 if __name__ == "__main__":
     # Threads that wait by spinning slow each other down several times as soon as two jobs share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # pyarrow, scikit-learn and Keras import it only to recognise its frames.
-    leave_out("pandas")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Imported only to recognise frames (by pyarrow, scikit-learn and Keras) and to draw pictures (by Keras).
+    leave_out("pandas", "matplotlib")
     sys.exit(main())

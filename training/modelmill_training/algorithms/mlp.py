@@ -37,6 +37,9 @@ STEPS_PER_EPOCH = 300
 MAX_REPORTS = 500
 PREDICTION_BATCH = 4096
 
+# One call from Python runs this many steps, which saves a third of a small net's time.
+STEPS_PER_EXECUTION = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -90,6 +93,7 @@ def fit(request: Request) -> Model:
         optimizer=OPTIMIZERS[given["optimizer"]](learning_rate=given["learning_rate"]),
         loss="sparse_categorical_crossentropy" if request.classes else "mse",
         metrics=["accuracy"] if request.classes else [],
+        steps_per_execution=STEPS_PER_EXECUTION,
     )
     has_validation = len(request.validation.target) > 0
     net.fit(

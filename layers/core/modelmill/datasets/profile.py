@@ -4,7 +4,8 @@ Meant for one thread: sums of floating-point numbers and approximate quantiles d
 Quantiles are exact up to 100,000 rows and a t-digest's above.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,15 @@ _BINS = 20
 # Above this, squares overflow: computed on values divided by the largest one.
 _HUGE = 1e100
 
-_NUMERIC = "'min': min({0}), 'max': max({0}), 'low': min({1})::DOUBLE, 'high': max({1})::DOUBLE"
-_ISO = "strftime({1}({0}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+_ISO = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+_FACTS: dict[ColumnType, str] = {
+    "boolean": "count({0}), approx_count_distinct({0})",
+    "category": "count({0}), approx_count_distinct({0}), min(length({0})), avg(length({0})), max(length({0}))",
+    "integer": "count({0}), approx_count_distinct({0}), min({0}), max({0}), min({0})::DOUBLE, max({0})::DOUBLE",
+    "number": "count({0}), approx_count_distinct({0}), min({0}), max({0}), min({0}), max({0})",
+    "timestamp": "count({0}), approx_count_distinct({0}), "
+    f"{_ISO.format('min({0})')}, {_ISO.format('max({0})')}, epoch(min({{0}})), epoch(max({{0}}))",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +63,59 @@ def duplicate_rows(connection: "DuckDBPyConnection", file: TypedFile) -> int:
 
 def profile(connection: "DuckDBPyConnection", file: TypedFile) -> list[Column]:
     """The columns in file order, free text told apart from categories."""
-    return [_Profiler(connection, file, name, type_).column() for name, type_ in zip(file.names, file.types, strict=True)]
+    return [_column(connection, file, *column) for column in zip(file.names, file.types, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Profiler:
-    connection: "DuckDBPyConnection"
-    file: TypedFile
-    name: str
-    type: ColumnType
+def _column(connection: "DuckDBPyConnection", file: TypedFile, name: str, type_: ColumnType) -> Column:
+    cell = identifier(name)
+    present, distinct, *facts = _ask(connection, file, _FACTS[type_].format(cell))
+    top = None
+    if present and distinct <= _COUNTED_DISTINCT:
+        distinct, top = _frequent(connection, file, cell)
+    column = Column(name, type_, nulls=file.rows - present, distinct=min(distinct, present))
+    if not present:
+        return column
+    if type_ == "boolean":
+        return replace(column, top=top)
+    if type_ == "category":
+        return _words(column, present, facts, top)
+    return _numbers(connection, file, column, facts, top)
 
-    def column(self) -> Column:
-        ...
+
+def _ask(connection: "DuckDBPyConnection", file: TypedFile, select: str, values: Sequence[object] = ()) -> list[Any]:
+    [row] = connection.execute(f"SELECT {select} FROM {file.relation}", values).fetchall()
+    return list(row)
+
+
+def _frequent(connection: "DuckDBPyConnection", file: TypedFile, cell: str) -> tuple[int, list[TopValue]]:
+    """The number of distinct values and the most frequent ones."""
+    rows = connection.execute(
+        f"""SELECT CAST({cell} AS VARCHAR), count(*) AS repeats, count(*) OVER () FROM {file.relation}
+        WHERE {cell} IS NOT NULL GROUP BY {cell} ORDER BY repeats DESC, {cell} LIMIT {MAX_TOP}"""
+    ).fetchall()
+    return rows[0][2], [TopValue(value, count) for value, count, _ in rows]
+
+
+def _words(column: Column, present: int, lengths: list[float], top: list[TopValue] | None) -> Column:
+    few = column.distinct <= max(FEW_CATEGORIES, min(present // 2, MAX_CATEGORIES))
+    if few and lengths[1] <= MAX_CATEGORY_CHARACTERS:
+        return replace(column, top=top)
+    return replace(column, type="text", lengths=dict(zip(("min", "mean", "max"), lengths, strict=True)))
+
+
+def _numbers(
+    connection: "DuckDBPyConnection", file: TypedFile, column: Column, facts: list[Any], top: list[TopValue] | None
+) -> Column:
+    least, most, low, high = facts
+    scale = max(1.0, *(abs(end) for end in (low, high) if abs(end) > _HUGE))
+    edges = _edges(low / scale, high / scale, whole=column.type == "integer")
+    cell = identifier(column.name)
+    value = f"CAST({cell if column.type != 'timestamp' else f'epoch({cell})'} AS DOUBLE) / $1"
+    quantile = "quantile_cont" if file.rows <= _EXACT_QUANTILE_ROWS else "approx_quantile"
+    mean, stddev, quantiles, bins = _ask(
+        connection,
+        file,
+        f"favg({value}), stddev_samp({value}), {quantile}({value}, {list(QUANTILES)}), histogram(-({value}), $2)",
+        (scale, [-edge for edge in reversed(edges)]),
+    )
+    ...

@@ -104,7 +104,7 @@ class Registry(Protocol):
         """All aliases of a model."""
 
     def move(self, tenant: str, model: str, move: AliasMove) -> bool:
-        """Move the alias and write the ledger at once; False when the alias moved since, or the version is not ready."""
+        """Move the alias and write the ledger at once; False when it moved since, or the version is not ready."""
 
     def ledger(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[LedgerEntry]:
         """Newest first."""
