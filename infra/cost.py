@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelmill.aws.dynamodb import DUE_SHARDS
-
 from infra.translated import Resources, resolved
+from modelmill.aws.dynamodb import DUE_SHARDS
 
 MINUTES = 30 * 24 * 60
 

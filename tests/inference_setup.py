@@ -17,8 +17,8 @@ KEY = "mm_test"
 class Plane:
     """`infer` with a tenant `acme` whose key is KEY."""
 
-    def __init__(self, max_bytes: int = 500 * 1024 * 1024) -> None:
-        self.clock, self.keys, self.store = Clock(), FakeKeys(), FakeStore()
+    def __init__(self, max_bytes: int = 500 * 1024 * 1024, store: FakeStore | None = None) -> None:
+        self.clock, self.keys, self.store = Clock(), FakeKeys(), store or FakeStore()
         self.keys.give(KEY, "acme", "predict")
         self.sessions = Sessions(max_bytes)
         self.lines: list[bytes] = []

@@ -83,7 +83,7 @@ class LocalCloud:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while b"ready" not in self.log.read_bytes():
+        while b"is ready" not in self.log.read_bytes():
             if self.process.poll() is not None:
                 raise LocalCloudFailed(f"`modelmill up` ended with exit code {self.process.returncode}")
             if time.monotonic() > deadline:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.deploy.stack import DeploymentError, check_name, outputs
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.tenancy import TableKeys
 from modelmill.aws.training import START_SCRIPT
 from modelmill.tenancy.keys import Keys, create_key
-
-from infra.deploy.stack import DeploymentError, check_name, outputs
 
 type Run = Callable[[Sequence[str]], None]
 type BuildCode = Callable[[Path], str]
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         session = boto3.Session(region_name=deployment.region)
         deployed = deploy(deployment, _run, _build_code, session)
-    except (DeploymentError, ClientError, BotoCoreError, subprocess.CalledProcessError) as error:
+    except (DeploymentError, ClientError, BotoCoreError, OSError, subprocess.CalledProcessError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
     print(f"\nURL  {deployed.url}")

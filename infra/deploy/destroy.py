@@ -2,15 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from itertools import batched
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from modelmill.aws.training import LOG_GROUP
 
 from infra.deploy.stack import DeploymentError, KeptResource, check_name, kept_resources, stack_id
+from modelmill.aws.training import LOG_GROUP
 
 SAM_STACK = "aws-sam-cli-managed-default"
 KEY_WAITING_DAYS = 7
@@ -44,8 +43,8 @@ def destroy(stack: str, session: boto3.Session) -> list[str]:
 
 def empty_bucket(s3: Client, bucket: str, prefix: str = "") -> None:
     """Delete all objects below a prefix with all their versions and delete markers, and unfinished uploads."""
-    for keys in batched(_versions(s3, bucket, prefix), 1000):
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": list(keys), "Quiet": True})
+    while versions := _some_versions(s3, bucket, prefix):
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
         if errors := answer.get("Errors"):
             raise DeploymentError(f"{bucket}: {len(errors)} objects could not be deleted: {errors[0]['Message']}")
     for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
@@ -53,10 +52,11 @@ def empty_bucket(s3: Client, bucket: str, prefix: str = "") -> None:
             s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
-def _versions(s3: Client, bucket: str, prefix: str) -> Iterator[dict[str, str]]:
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
-            yield {"Key": version["Key"], "VersionId": version["VersionId"]}
+def _some_versions(s3: Client, bucket: str, prefix: str) -> list[dict[str, str]]:
+    """At most 1,000, which is what one call deletes."""
+    page = s3.list_object_versions(Bucket=bucket, Prefix=prefix)
+    found = (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+    return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in found]
 
 
 def _stop_jobs(sagemaker: Client, stack: str) -> list[str]:

@@ -7,15 +7,15 @@ from typing import Any
 
 import boto3
 import pytest
-from modelmill.aws.dynamodb import Table
-from modelmill.aws.tenancy import TableKeys
-from modelmill.tenancy.keys import authenticate
 from moto import mock_aws
 
 from infra.deploy import deploy as deploying
 from infra.deploy import destroy as destroying
 from infra.deploy.stack import DeploymentError, outputs
 from infra.translated import translated
+from modelmill.aws.dynamodb import Table
+from modelmill.aws.tenancy import TableKeys
+from modelmill.tenancy.keys import authenticate
 
 REGION = "eu-west-1"
 STACK = "mm-test"
@@ -246,9 +246,9 @@ def test_destroying_can_be_repeated_after_a_failure_half_way(
 
 
 def test_running_jobs_of_the_stack_are_stopped() -> None:
-    class SageMaker:
-        stopped: list[str] = []
+    stopped = []
 
+    class SageMaker:
         def get_paginator(self, _: str) -> "SageMaker":
             return self
 
@@ -258,10 +258,10 @@ def test_running_jobs_of_the_stack_are_stopped() -> None:
             return [{"TrainingJobSummaries": [{"TrainingJobName": name} for name in names]}]
 
         def stop_training_job(self, TrainingJobName: str) -> None:
-            self.stopped.append(TrainingJobName)
+            stopped.append(TrainingJobName)
 
     assert destroying._stop_jobs(SageMaker(), STACK) == [f"{STACK}-job-1-1"]
-    assert SageMaker.stopped == [f"{STACK}-job-1-1"]
+    assert stopped == [f"{STACK}-job-1-1"]
 
 
 def test_more_versions_than_one_call_takes_are_all_deleted(session: boto3.Session) -> None:

@@ -84,14 +84,14 @@ def test_one_altered_byte_is_never_served(tmp_path: Path, name: str, at: int):
 
 
 def test_a_missing_longer_or_shorter_file_is_never_served(tmp_path: Path):
-    for change in (None, b"", b"more"):
-        plane = Plane()
-        put(plane, tmp_path, 1)
-        key = ("acme", "m", 1, MODEL_FILE)
-        if change is None:
-            del plane.store.files[key]
-        else:
-            plane.store.files[key] = plane.store.files[key] + change if change else plane.store.files[key][:-1]
+    put(plane := Plane(), tmp_path, 1)
+    key = ("acme", "m", 1, MODEL_FILE)
+    content = plane.store.files.pop(key)
+
+    for altered in (None, content[:-1], content + b"more", b""):
+        if altered is not None:
+            plane.store.files[key] = altered
+        plane.clock.now += 60
 
         assert plane.post(BODY)[1]["code"] == "version_unloadable"
 
@@ -193,8 +193,8 @@ def test_a_warm_model_of_one_tenant_does_not_exist_for_another(tmp_path: Path):
 
 def test_the_least_recently_used_model_leaves_when_memory_is_short(tmp_path: Path):
     plane = Plane(max_bytes=int(2.5 * SESSION_MEMORY))
-    for model in ("a", "b", "c"):
-        put(plane, tmp_path, 1, model=model)
+    for seed, model in enumerate("abc"):
+        put(plane, tmp_path, 1, model=model, seed=seed)
 
     for model in ("a", "b", "a", "c", "a", "b"):
         assert plane.post(BODY, model=model)[0] == 200

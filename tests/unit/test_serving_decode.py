@@ -131,7 +131,10 @@ def test_a_long_name_or_very_many_columns_do_not_make_a_long_answer():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from([*GOOD, "other"]), inner, max_size=6),
     max_leaves=12,

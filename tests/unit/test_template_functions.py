@@ -5,14 +5,14 @@ from typing import Any
 
 import boto3
 import pytest
-from modelmill import settings
-from modelmill.aws import dynamodb
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from infra import layers
 from infra.translated import TEMPLATE, translated
+from modelmill import settings
+from modelmill.aws import dynamodb
 from tests.template_setup import EVERYTHING_ON, FUNCTIONS, Template, resolved
 
 LAYERS_OF = {

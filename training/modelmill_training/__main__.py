@@ -19,6 +19,7 @@ def main() -> int:
     """Run the job: the exit code of the process."""
     environment = Environment.from_mapping(os.environ)
     progress = Progress()
+    progress.report("load")
     try:
         _run(environment, progress)
     except TrainingFailure as failure:
@@ -28,7 +29,7 @@ def main() -> int:
     except MemoryError:
         message = "The job ran out of memory: use fewer rows or columns, or a larger instance type."
         return _fail(environment, progress, "out_of_memory", message, EXIT_DATA)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the edge of the process
         traceback.print_exc()
         message = f"Unexpected {type(error).__name__} in the phase {progress.phase}; the job's log has the details."
         return _fail(environment, progress, "internal", message, EXIT_INTERNAL)

@@ -1,16 +1,17 @@
 """The choice among algorithms: cross-validation within a time budget, then the winner on all training rows."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from io import StringIO
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelmill.jobs.catalogue import resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
 from modelmill_training.algorithms import Request, Rows, builder
-from modelmill_training.data import Integers
+from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.fitting import fit
 from modelmill_training.metrics import FALLBACK_SCORE, SCORE, evaluate
@@ -27,8 +28,8 @@ FOLDS = 3
 MLP_ROWS = 1000
 MLP_SECONDS = 90.0
 
-# Scores this close together (of what is left to be gained) go to the cheaper candidate.
-TIE = 1e-9
+# What a candidate may raise when it cannot cope with the data; it must not take the others down.
+FAILURES = (TrainingFailure, ValueError, ArithmeticError, RuntimeError, MemoryError, ImportError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ def _train_best(
                 clock.require(entry.seconds / FOLDS * growth, "training on all rows")
             hyperparameters = resolve_hyperparameters(entry.algorithm, {})
             trained = train(prepared, spec, entry.algorithm, hyperparameters, progress, seconds=max(1.0, clock.left))
-        except TrainingFailure as failure:
-            board[board.index(entry)] = dropped = replace(entry, status="dropped", reason=failure.message)
+        except FAILURES as error:
+            board[board.index(entry)] = dropped = replace(entry, status="dropped", reason=_reason(error))
             progress.candidate(asdict(dropped))
             continue
         leaderboard = sorted(board, key=lambda line: (line.status != "done", -(line.score or 0.0)))
@@ -122,10 +123,8 @@ def _try(
     try:
         _check_worth(name, len(rows), clock)
         metric, score = cross_validate(name, prepared, spec, rows, clock, progress)
-    except (TrainingFailure, ValueError, ArithmeticError, MemoryError) as error:
-        # A candidate that cannot cope with the data must not take the others down.
-        reason = error.message if isinstance(error, TrainingFailure) else f"failed: {type(error).__name__}: {error}"
-        return Candidate(name, "dropped", None, metric, _since(started), reason[:300])
+    except FAILURES as error:
+        return Candidate(name, "dropped", None, metric, _since(started), _reason(error))
     return Candidate(name, "done", score, metric, _since(started))
 
 
@@ -140,47 +139,61 @@ def _check_worth(name: str, rows: int, clock: Clock) -> None:
 def cross_validate(
     name: str, prepared: Prepared, spec: TrainingSpec, rows: Integers, clock: Clock, progress: Progress
 ) -> tuple[str, float]:
-    """The metric's name and its mean over the folds.
+    """The metric's name and its value over the predictions of all folds.
 
     Raises:
         OutOfTime: by the first fold's time, the others would not finish.
     """
     scaled = builder(name).SCALED
     everything = prepared.rows(rows, scaled=scaled)
-    scores: dict[str, list[float]] = {SCORE[spec.task]: [], FALLBACK_SCORE: []}
-    hyperparameters = resolve_hyperparameters(name, {})
-    for fold, (inside, outside) in enumerate(folds(everything, prepared.classes, spec.seed)):
+    request = Request(
+        train=everything,
+        validation=prepared.rows(prepared.split.validation, scaled=scaled),
+        task=spec.task,
+        classes=prepared.classes,
+        hyperparameters={},
+        seed=spec.seed,
+        max_bytes=spec.max_model_bytes,
+        progress=Progress(stream=StringIO()),
+    )
+    numbers = fold_numbers(everything, prepared.classes, spec.seed)
+    scores = np.zeros((len(rows), max(1, prepared.classes)))
+    for fold in range(FOLDS):
         started = time.monotonic()
         progress.report("fit", fold, FOLDS)
-        request = Request(
-            train=Rows(everything.features[inside], everything.target[inside]),
-            validation=Rows(everything.features[outside], everything.target[outside]),
-            task=spec.task,
-            classes=prepared.classes,
-            hyperparameters=dict(hyperparameters),
-            seed=spec.seed,
-            max_bytes=spec.max_model_bytes,
-            progress=Progress(stream=_Silent()),
-            seconds=max(1.0, clock.left / (FOLDS - fold + 1)),
-        )
-        predicted = fit(name, request).predict(request.validation.features)
-        metrics = evaluate(request.validation.target, predicted, prepared.target.labels)
-        for metric, values in scores.items():
-            if metrics.get(metric) is not None:
-                values.append(metrics[metric])
+        outside = numbers == fold
+        scores[outside] = _fit_fold(name, request, outside, clock.left / (FOLDS - fold))
         clock.require((time.monotonic() - started) * (FOLDS - fold - 1), "the other folds")
-    return _mean(scores, FOLDS)
+    predicted = numbers >= 0
+    metrics = evaluate(everything.target[predicted], scores[predicted], prepared.target.labels)
+    for metric in (SCORE[spec.task], FALLBACK_SCORE):
+        if metrics.get(metric) is not None:
+            return metric, float(metrics[metric])
+    raise TrainingFailure("no_score", "too few rows to compare")
 
 
-def folds(rows: Rows, classes: int, seed: int) -> Iterator[tuple[Integers, Integers]]:
-    """Row indexes inside and outside of each fold; classes keep their proportions."""
+def _fit_fold(name: str, request: Request, outside: NDArray[np.bool_], seconds: float) -> Floats:
+    features, target = request.train.features, request.train.target
+    inside = replace(
+        request,
+        train=Rows(features[~outside], target[~outside]),
+        hyperparameters=resolve_hyperparameters(name, {}),
+        seconds=max(1.0, seconds),
+    )
+    return fit(name, inside).predict(features[outside])
+
+
+def fold_numbers(rows: Rows, classes: int, seed: int) -> Integers:
+    """Per row the fold that predicts it; classes keep their proportions, and those too small for it get -1."""
     order = np.random.default_rng(seed).permutation(len(rows.target))
     if classes:
         order = order[np.argsort(rows.target[order], kind="stable")]
-    number = np.empty(len(order), dtype=np.int64)
-    number[order] = np.arange(len(order)) % FOLDS
-    for fold in range(FOLDS):
-        yield np.flatnonzero(number != fold), np.flatnonzero(number == fold)
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = np.arange(len(order)) % FOLDS
+    if classes:
+        small = np.bincount(rows.target.astype(np.int64), minlength=classes) < FOLDS
+        numbers[small[rows.target.astype(np.int64)]] = -1
+    return numbers
 
 
 def sample_rows(prepared: Prepared, seed: int) -> Integers:
@@ -195,11 +208,8 @@ def sample_rows(prepared: Prepared, seed: int) -> Integers:
     return np.sort(np.concatenate(parts))
 
 
-def _mean(scores: dict[str, list[float]], folds: int) -> tuple[str, float]:
-    for metric, values in scores.items():
-        if len(values) == folds:
-            return metric, float(np.mean(values))
-    raise TrainingFailure("no_score", "no fold could be scored")
+def _reason(error: Exception) -> str:
+    return str(error)[:300] if isinstance(error, TrainingFailure) else f"{type(error).__name__}: {error}"[:300]
 
 
 def _since(started: float) -> float:

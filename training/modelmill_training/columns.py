@@ -36,9 +36,7 @@ def offered_columns(schema: Schema, target: str, features: list[str] | None) -> 
     if unknown:
         raise TrainingFailure("unknown_column", f"The dataset has no column {unknown[0]!r}.")
     return [
-        column
-        for column in schema.columns
-        if column.name != target and (features is None or column.name in features)
+        column for column in schema.columns if column.name != target and (features is None or column.name in features)
     ]
 
 

@@ -71,9 +71,7 @@ def fit_preprocessing(features: list[Feature], training: Table) -> Preprocessing
     moments = [_moments(column) for column in _numeric_columns(features, training)]
     fills, means, scales = np.array(moments, dtype=np.float64).reshape(-1, 3).T
     limit = _categories_at_most(len(moments), len(categorical(features)), training.rows)
-    vocabularies = [
-        _vocabulary(_as_categories(training, feature), limit) for feature in categorical(features)
-    ]
+    vocabularies = [_vocabulary(_as_categories(training, feature), limit) for feature in categorical(features)]
     return Preprocessing(features, fills, means, scales, vocabularies)
 
 

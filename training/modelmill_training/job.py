@@ -20,7 +20,6 @@ def run(environment: Environment, progress: Progress) -> Manifest:
         TrainingFailure: the data or what was asked for cannot give a model.
         InvalidRequest: a hyper-parameter is out of its range.
     """
-    progress.report("load")
     spec = read_spec(environment)
     prepared = prepare(environment, spec, progress)
     if spec.algorithm == AUTO:

@@ -1,10 +1,8 @@
 """Leaving out what libraries load only to recognise it: pandas takes two seconds, matplotlib one and a half."""
 
 import sys
-from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
 
 
 class _Absent(MetaPathFinder):
@@ -13,9 +11,7 @@ class _Absent(MetaPathFinder):
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         if fullname in self._names:
             raise ModuleNotFoundError(f"{fullname} is left out of training jobs", name=fullname)
         return None

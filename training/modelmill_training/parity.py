@@ -37,9 +37,7 @@ def compare_values(source: Floats, outputs: dict[str, NDArray[Any]], deviation: 
     return _report(errors / deviation, np.zeros(len(errors), dtype=bool), source, value)
 
 
-def _report(
-    errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], graph: NDArray[Any]
-) -> dict[str, Any]:
+def _report(errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], graph: NDArray[Any]) -> dict[str, Any]:
     errors = np.where(np.isfinite(errors), errors, np.finfo(np.float64).max)
     within = float(np.mean((errors <= TOLERANCE) & ~flips))
     worst = np.argsort(-errors, kind="stable")[:WORST_ROWS]

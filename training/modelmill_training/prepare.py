@@ -67,9 +67,7 @@ def prepare(environment: Environment, spec: TrainingSpec, progress: Progress) ->
     columns = {column.name: decode_column(arrow.column(column.name), column.type) for column in offered}
     table = Table(len(target.present), columns).take(target.present)
     asked_for = spec.features is not None
-    id_like = {
-        column.name for column in offered if not asked_for and is_id_like(column, table.columns[column.name])
-    }
+    id_like = {column.name for column in offered if not asked_for and is_id_like(column, table.columns[column.name])}
     identity = hash_rows([values for name, values in table.columns.items() if name not in id_like], target.values)
     split = split_rows(identity, target.strata, spec.seed)
     training = table.take(split.train)

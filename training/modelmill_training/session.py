@@ -1,6 +1,8 @@
 """The exported graph in ONNX Runtime, as serving runs it: one thread, measured."""
 
+import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,5 +49,4 @@ def latency_us(session: Any, inputs: Inputs) -> float:
 
 def resident_bytes() -> int:
     """Memory of this process that is in RAM (Linux)."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()

@@ -51,7 +51,7 @@ def call(app: App, environ: dict[str, Any]) -> Answer:
     """Run a WSGI application to the end of its answer."""
     started: list[Any] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:  # noqa: ARG001 - WSGI
         started[:] = [status, headers]
 
     pieces = app(environ, start_response)

@@ -37,6 +37,7 @@ class LocalAws:
         self._dynamodb = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
         try:
             answer = self._answer(environ)
         except ServiceError as error:

@@ -1,6 +1,7 @@
 """The local cloud: every part of it, started in order and stopped in the opposite one."""
 
 import logging
+import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from modelmill_local import bootstrap, event_sources, functions, gateway, resources, schedules, template
 from modelmill_local.aws_process import CREDENTIALS, AwsProcess, listen, log_tail
-from modelmill_local.intrinsics import TemplateError
+from modelmill_local.intrinsics import ACCOUNT, TemplateError
 from modelmill_local.workspace import StartError, Workspace
 
 log = logging.getLogger(__name__)
@@ -40,8 +41,7 @@ class LocalCloud:
         self._aws: AwsProcess | None = None
         self._gateway: gateway.Gateway | None = None
         self._functions: dict[str, functions.Function] = {}
-        self._pollers: list[event_sources.Poller] = []
-        self._schedules: list[schedules.Schedule] = []
+        self._feeds: list[event_sources.Poller | schedules.Schedule] = []
 
     @property
     def aws(self) -> AwsProcess:
@@ -78,8 +78,8 @@ class LocalCloud:
 
     def stop(self) -> None:
         """Bring everything down; what was acknowledged is on disk."""
-        for part in (*self._schedules, *self._pollers):
-            part.stop()
+        for feed in self._feeds:
+            feed.stop()
         if self._gateway is not None:
             self._gateway.close()
         for function in self._functions.values():
@@ -116,16 +116,17 @@ class LocalCloud:
             bootstrap.ensure_key(stack.resources["Table"].name, self.secret, self.aws.client("dynamodb"))
         return stack
 
-    def _serve(self, stack: template.Stack, listener: gateway.socket.socket) -> None:
+    def _serve(self, stack: template.Stack, listener: socket.socket) -> None:
         self._functions = functions.from_stack(stack, self._options.root, self.workspace.logs, self._environment())
         self._gateway = gateway.Gateway(listener, gateway.routes_of(stack, self._functions), gateway.cors_of(stack))
         sqs = self.aws.client("sqs")
         for source in event_sources.sources_of(stack, self._functions, self._queue_url):
-            self._pollers.append(event_sources.Poller(source, sqs))
+            self._feeds.append(event_sources.Poller(source, sqs))
         for tick in schedules.ticks_of(stack):
-            self._schedules.append(schedules.Schedule(tick, self._sender(stack)))
-        for part in (self._gateway, *self._pollers, *self._schedules):
-            part.start()
+            self._feeds.append(schedules.Schedule(tick, self._sender(stack)))
+        self._gateway.start()
+        for feed in self._feeds:
+            feed.start()
 
     def _sender(self, stack: template.Stack) -> schedules.Send:
         def send(arn: str, body: str) -> None:
@@ -138,7 +139,7 @@ class LocalCloud:
         return send
 
     def _queue_url(self, name: str) -> str:
-        return f"{self.aws.endpoint}/{template.ACCOUNT}/{name}"
+        return f"{self.aws.endpoint}/{ACCOUNT}/{name}"
 
     def _environment(self) -> Mapping[str, str]:
         endpoint = self.aws.endpoint

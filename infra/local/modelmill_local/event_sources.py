@@ -137,6 +137,4 @@ def sources_of(stack: Stack, functions: Mapping[str, Target], queue_url: Callabl
 
 
 def _lower_first(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        name: {key[0].lower() + key[1:]: value for key, value in body.items()} for name, body in attributes.items()
-    }
+    return {name: {key[0].lower() + key[1:]: value for key, value in body.items()} for name, body in attributes.items()}

@@ -164,7 +164,8 @@ def _invoke(route: Route, event: bytes) -> Response:
 
 def routes_of(stack: Stack, functions: Mapping[str, Target]) -> list[Route]:
     """The routes of the stack's HTTP APIs."""
-    return [route for api in stack.of_type("AWS::ApiGatewayV2::Api") for route in _api_routes(api.properties, stack, functions)]
+    apis = stack.of_type("AWS::ApiGatewayV2::Api")
+    return [route for api in apis for route in _api_routes(api.properties, stack, functions)]
 
 
 def cors_of(stack: Stack) -> Cors:

@@ -15,9 +15,8 @@ from modelmill_local.intrinsics import ACCOUNT
 from modelmill_local.wire import Headers, Request
 
 _DOMAIN = "local.execute-api.us-east-1.amazonaws.com"
-_TEXT_TYPES = frozenset(
-    {"application/json", "application/javascript", "application/xml", "application/problem+json"}
-)
+_TEXT_TYPES = frozenset({"application/json", "application/javascript", "application/xml", "application/problem+json"})
+_OURS = ("connection", "content-length", "transfer-encoding")
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _structured(answer: dict[str, Any]) -> Response:
     data = base64.b64decode(body, validate=True) if answer.get("isBase64Encoded") else body.encode()
     if data and not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "text/plain;charset=UTF-8"))
-    kept = [(name, value) for name, value in headers if name not in ("content-length", "connection", "transfer-encoding")]
+    kept = [(name, value) for name, value in headers if name not in _OURS]
     return Response(int(answer["statusCode"]), kept, data)
 
 

@@ -168,10 +168,11 @@ class Instance:
     def _accept(self, deadline: float) -> Connection | None:
         exited = os.pidfd_open(self._process.pid)
         try:
-            ready, _, _ = select.select([self._listener, exited], [], [], max(deadline - time.monotonic(), 0))
+            listener = self._listener.fileno()
+            ready, _, _ = select.select([listener, exited], [], [], max(deadline - time.monotonic(), 0))
         finally:
             os.close(exited)
-        if self._listener in ready:
+        if listener in ready:
             self._connection = Connection(self._listener.accept()[0], _LIMITS)
             return self._connection
         if not ready:

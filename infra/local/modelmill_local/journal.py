@@ -5,19 +5,18 @@ acknowledged. Messages in queues are not: the sweep sends again what is past due
 """
 
 import json
-import pickle
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from moto.dynamodb import dynamodb_backends
+from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import dynamo_json_dump
-from moto.s3 import s3_backends
-from moto.s3.models import FakeDeleteMarker
+from moto.s3.models import FakeDeleteMarker, s3_backends
 
 from modelmill_local.intrinsics import ACCOUNT, REGION
 from modelmill_local.objects import ObjectFolder, StoredKey, Value
@@ -25,7 +24,7 @@ from modelmill_local.objects import ObjectFolder, StoredKey, Value
 _SCHEMA = """
 create table if not exists items (tbl text, key text, item text, primary key (tbl, key));
 create table if not exists objects (
-    bucket text, key text, position integer, state blob, value blob, file text, primary key (bucket, key, position));
+    bucket text, key text, position integer, state text, value blob, file text, primary key (bucket, key, position));
 create table if not exists jobs (name text primary key, record text);
 create table if not exists log_lines (stream text, timestamp integer, message text);
 create index if not exists log_lines_by_stream on log_lines (stream);
@@ -91,15 +90,13 @@ class Journal:
             if name in tables:
                 tables[name].put_item(json.loads(item))
         buckets = s3_backends[ACCOUNT]["aws"].buckets
-        columns = "bucket, key, state, value, file"
+        objects = "select bucket, key, state, value, file from objects order by bucket, key, position"
         files = []
-        for bucket, key, *row in self._database.execute(f"select {columns} from objects order by bucket, key, position"):
+        for bucket, key, *row in self._database.execute(objects):
             files.append(row[-1])
             if bucket in buckets:
-                version = self._object(*row)
-                if isinstance(version, FakeDeleteMarker):
-                    version.key = buckets[bucket].keys.get(key)
-                buckets[bucket].keys[key] = version
+                found = buckets[bucket].keys
+                found[key] = self._version(found, key, row)
         self._files.keep_only(name for name in files if name)
 
     def close(self) -> None:
@@ -107,15 +104,18 @@ class Journal:
         with self._lock:
             self._database.close()
 
-    def _object(self, state: bytes, value: bytes | None, file: str | None) -> StoredKey | FakeDeleteMarker:
-        kind, fields = pickle.loads(state)  # noqa: S301 - our own file
-        made = kind.__new__(kind)
-        made.__dict__.update(fields)
-        if isinstance(made, StoredKey):
-            made.lock = threading.Lock()
-            made.multipart = None
-            data = value if file is None else self._files.folder / file
-            made.stored = Value(data or b"", made.contentsize, self._files)
+    def _version(self, found: dict[str, Any], key: str, row: list[Any]) -> StoredKey | FakeDeleteMarker:
+        state, value, file = json.loads(row[0]), row[1], row[2]
+        changed = datetime.fromisoformat(state.pop("last_modified"))
+        if state.pop("marker"):
+            marker = FakeDeleteMarker(found[key])
+            marker.name, marker.last_modified, marker._version_id = key, changed, state["_version_id"]
+            return marker
+        made = StoredKey(key, b"", account_id=ACCOUNT, region_name=REGION)
+        metadata = state.pop("metadata")
+        vars(made).update(state, last_modified=changed)
+        made.set_metadata(metadata, replace=True)
+        made.stored = Value(value if file is None else self._files.folder / file, state["contentsize"], self._files)
         return made
 
     def _transaction(self) -> "_Transaction":
@@ -149,7 +149,8 @@ def _written(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str
     elif operation == "BatchWriteItem":
         for table, actions in request["RequestItems"].items():
             for action in actions:
-                yield _key(table, action["PutRequest"]["Item"] if "PutRequest" in action else action["DeleteRequest"]["Key"])
+                put = action.get("PutRequest")
+                yield _key(table, put["Item"] if put else action["DeleteRequest"]["Key"])
     elif operation in ("PutItem", "UpdateItem", "DeleteItem"):
         yield _key(request["TableName"], request.get("Key") or request["Item"])
 
@@ -157,14 +158,14 @@ def _written(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, str
 def _key(table: str, item: dict[str, Any]) -> tuple[str, str]:
     name = table.rpartition("/")[2]
     found = _table(name)
-    names = [found.hash_key_attr, *([found.range_key_attr] if found.has_range_key else [])]
-    return name, json.dumps({attribute: item[attribute] for attribute in names}, sort_keys=True)
+    names = [found.hash_key_attr, found.range_key_attr]
+    return name, json.dumps({attribute: item[attribute] for attribute in names if attribute}, sort_keys=True)
 
 
 def _item(table: str, key: str) -> str | None:
     found = _table(table)
     attributes = {name: DynamoType(value) for name, value in json.loads(key).items()}
-    item = found.get_item(attributes[found.hash_key_attr], attributes.get(found.range_key_attr))
+    item = found.get_item(attributes[found.hash_key_attr], attributes.get(found.range_key_attr or ""))
     return None if item is None else dynamo_json_dump(item.to_json()["Attributes"])
 
 
@@ -172,18 +173,27 @@ def _table(name: str) -> Table:
     return dynamodb_backends[ACCOUNT][REGION].tables[name]
 
 
-def _versions(bucket: str, key: str) -> Iterator[tuple[bytes, bytes | None, str | None]]:
+def _versions(bucket: str, key: str) -> Iterator[tuple[str, bytes | None, str | None]]:
     found = s3_backends[ACCOUNT]["aws"].buckets.get(bucket)
     for version in found.keys.getlist(key, []) if found else []:
-        fields = {name: value for name, value in vars(version).items() if name not in _NOT_KEPT}
-        state = pickle.dumps((type(version), fields))
+        state = {"last_modified": version.last_modified.isoformat(), "_version_id": version._version_id}
         if not isinstance(version, StoredKey):
-            yield state, None, None
-        elif isinstance(data := version.stored.data, Path):
-            yield state, None, data.name
-        else:
-            yield state, data, None
+            yield json.dumps(state | {"marker": True}), None, None
+            continue
+        state |= {name: getattr(version, name) for name in _FIELDS}
+        text = json.dumps(state | {"marker": False, "metadata": dict(version.metadata)})
+        data = version.stored.data
+        yield (text, None, data.name) if isinstance(data, Path) else (text, data, None)
 
 
-# A marker's `key` is the version that it hides, which has a row of its own.
-_NOT_KEPT = {"_value_buffer", "lock", "multipart", "key"}
+_FIELDS = (
+    "_etag",
+    "_is_versioned",
+    "_storage_class",
+    "bucket_name",
+    "checksum_algorithm",
+    "checksum_type",
+    "checksum_value",
+    "contentsize",
+    "encryption",
+)

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, cast
 
 from moto.s3 import models
 from moto.s3.models import FakeKey
@@ -122,6 +122,7 @@ class StoredKey(FakeKey):
 
     @property
     def value(self) -> bytes:
+        """The object's bytes."""
         return self.stored.all()
 
     @value.setter
@@ -138,15 +139,14 @@ class StoredKey(FakeKey):
     @property
     def stored(self) -> Value:
         """Where the bytes are."""
-        held: Value = self._value_buffer
-        return held
+        return cast(Value, self._value_buffer)
 
     @stored.setter
     def stored(self, value: Value) -> None:
-        self._value_buffer = value
+        self._value_buffer = value  # type: ignore[assignment]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copied = self.__class__.__new__(self.__class__)
+    def __deepcopy__(self, memo: dict[int, Any]) -> "StoredKey":
+        copied = object.__new__(StoredKey)
         copied.__dict__.update(self.__dict__, disposed=True)
         copied.stored = self.stored.borrow()
         return copied
@@ -155,4 +155,4 @@ class StoredKey(FakeKey):
 def keep_in(folder: ObjectFolder) -> None:
     """From now on, make moto's S3 keep its objects in `folder`."""
     StoredKey.files = folder
-    models.FakeKey = StoredKey
+    models.FakeKey = StoredKey  # type: ignore[misc]

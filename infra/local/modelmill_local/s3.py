@@ -4,14 +4,15 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 from urllib.parse import parse_qs, quote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from moto.s3 import s3_backends
 from moto.s3.exceptions import S3ClientError
+from moto.s3.models import s3_backends
 from werkzeug.http import parse_range_header
+from werkzeug.wsgi import get_input_stream
 
 from modelmill_local.answers import Answer, App, call, read_body
 from modelmill_local.intrinsics import ACCOUNT
@@ -55,7 +56,8 @@ class S3:
 
     def _upload(self, environ: dict[str, Any], bucket: str) -> Answer:
         try:
-            form = read_form(environ["CONTENT_TYPE"], environ["wsgi.input"], bucket, self._files)
+            _backend().get_bucket(bucket)
+            form = read_form(environ["CONTENT_TYPE"], cast(BinaryIO, get_input_stream(environ)), bucket, self._files)
             with self._writing:
                 StoredKey.take_made()
                 made = _backend().put_object(bucket, form.key, form.file, request_method="POST")
@@ -64,7 +66,7 @@ class S3:
         except UploadRefusedError as error:
             return _refusal(error.status, error.code, str(error))
         except S3ClientError as error:
-            return _refusal(404, error.error_type, error.message)
+            return _refusal(404, error.code, error.message)
         return _uploaded(form, bucket, made)
 
     def _download(self, environ: dict[str, Any], bucket: str, key: str) -> Answer | None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from moto.events import events_backends
-from moto.logs import logs_backends
+from moto.events.models import events_backends
+from moto.logs.models import logs_backends
 
 from modelmill_local.answers import ServiceError
 from modelmill_local.faults import Faults

@@ -16,6 +16,8 @@ from modelmill_local.answers import ServiceError
 def check(operation: str, request: dict[str, Any]) -> None:
     """Raises ServiceError where `request` is not one that SageMaker takes for `operation`."""
     shape = _model().operation_model(operation).input_shape
+    if shape is None:
+        return
     report = ParamValidator().validate(request, shape)
     if report.has_errors():
         raise ServiceError("ValidationException", report.generate_report())

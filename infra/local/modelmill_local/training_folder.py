@@ -1,13 +1,13 @@
 """The folder that SageMaker mounts as /opt/ml: filled from S3 before a job, emptied into S3 after it."""
 
 import json
-import os
 import tarfile
 from pathlib import Path
 from typing import Any
 
 MOUNT = "/opt/ml"
 _SCRIPTS = (".py", ".sh")
+_HOSTS = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"}
 
 
 class DataDownloadError(Exception):
@@ -29,7 +29,7 @@ class TrainingFolder:
         channels = self._request.get("InputDataConfig", [])
         self._configure("hyperparameters", self._request.get("HyperParameters", {}))
         self._configure("inputdataconfig", {c["ChannelName"]: {"TrainingInputMode": "File"} for c in channels})
-        self._configure("resourceconfig", {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"})
+        self._configure("resourceconfig", _HOSTS)
         for channel in channels:
             self._download(channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"])
 
@@ -40,7 +40,7 @@ class TrainingFolder:
     def failure(self) -> str:
         """What the job wrote about its failure, cut as SageMaker cuts it."""
         path = self.root / "output" / "failure"
-        return path.read_text("utf-8", "replace")[:1024] if path.is_file() else ""
+        return path.read_text("utf-8", "replace").strip()[:1024] if path.is_file() else ""
 
     def upload(self, job_name: str) -> str:
         """Upload model and output data; the address of the model."""
@@ -84,7 +84,7 @@ class TrainingFolder:
         return target
 
     def _put_archive(self, folder: Path, target: str) -> str:
-        names = sorted(os.listdir(folder))
+        names = sorted(path.name for path in folder.iterdir())
         if names:
             archive = self.root / Path(target).name
             with tarfile.open(archive, "w:gz") as tar:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 Lines = Callable[[list[tuple[int, str]]], None]
 
@@ -36,8 +36,7 @@ class TrainingProcess:
 
     def follow(self, on_lines: Lines, on_tick: Callable[[], None]) -> int:
         """Pass on what it prints until it ends; its exit code as a container's."""
-        output = self._process.stdout
-        assert output is not None
+        output = cast(IO[bytes], self._process.stdout)
         waiting: list[tuple[int, str]] = []
         flushed = time.monotonic()
         while self._process.poll() is None:

@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import FrameType
 
 from modelmill_local.cloud import LocalCloud, Options
 from modelmill_local.workspace import StartError
@@ -21,11 +20,8 @@ def run(port: int, aws_port: int, state: Path, bind: str) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     stopping = threading.Event()
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: stopping.set())
     cloud = LocalCloud(Options(state, port, aws_port, bind))
     try:
         cloud.start()

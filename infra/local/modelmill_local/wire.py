@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import BinaryIO
 
 Headers = list[tuple[str, str]]
 
@@ -62,7 +61,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
         self._limits = limits
-        self._reader: BinaryIO = sock.makefile("rb", 65536)
+        self._reader = sock.makefile("rb", 65536)
 
     def settimeout(self, seconds: float | None) -> None:
         """Bound every later read and write; `TimeoutError` afterwards, and the connection is spent."""
@@ -143,7 +142,7 @@ class Connection:
             raise WireError(400, "Bad Request") from None
 
     def _exactly(self, length: int) -> bytes:
-        body = self._reader.read(length)
+        body: bytes = self._reader.read(length)
         if len(body) < length:
             raise ConnectionResetError("the sender closed the connection in the middle of a request")
         return body

@@ -49,7 +49,7 @@ class Workspace:
 
     def publish(self, url: str, secret: str) -> None:
         """Tell clients of this folder where the cloud is, and the key to nobody but its owner."""
-        with open(os.open(self.api_key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            file.write(secret)
+        self.api_key.touch(0o600)
+        self.api_key.chmod(0o600)
+        self.api_key.write_text(secret, "utf-8")
         self.url.write_text(url, "utf-8")

@@ -79,7 +79,8 @@ def _leaf_values(tree: Tree) -> tuple[Integers, Integers, Floats]:
 
 
 def _concat(parts: list[NDArray[Any]]) -> list[Any]:
-    return _array(parts).tolist()
+    values: list[Any] = _array(parts).tolist()
+    return values
 
 
 def _array(parts: list[NDArray[Any]]) -> NDArray[Any]:

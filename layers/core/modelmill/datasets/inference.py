@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _INTEGER = r"[+-]?(0|[1-9]\d*)"
 _NUMBER = r"[+-]?(((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity))"
-_TIMESTAMP = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?"
+_TIMESTAMP = r"\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?"
 
 # In order of preference. {0} is a text without white space around it.
 _FITS: tuple[tuple[ColumnType, str], ...] = (

@@ -78,7 +78,7 @@ def check_graph(content: bytes) -> None:
         raise BundleRejected("unsupported_onnx", f"IR version {facts.ir_version} with {facts.nodes} nodes")
     if facts.functions:
         raise BundleRejected("unsupported_onnx", "the graph defines functions of its own")
-    for domain, version in facts.opsets.items():
+    for domain, version in sorted(facts.opsets):
         if not 1 <= version <= OPSETS.get(domain, 0):
             raise BundleRejected("unsupported_onnx", f"operator set {domain[:80]!r} version {version}")
     foreign = sorted(facts.domains - OPSETS.keys())
@@ -125,7 +125,10 @@ def _manifest(content: bytes) -> Manifest:
         manifest.to_json()
     except (ValueError, RecursionError) as error:
         raise BundleRejected("artifact_corrupt", f"{MANIFEST_FILE} cannot be read: {str(error)[:200]}") from error
-    if not all(isinstance(part, dict) for part in (manifest.metrics, *manifest.metrics.values(), manifest.reference)):
+    metrics = manifest.metrics
+    if not isinstance(metrics, dict) or not all(
+        isinstance(part, dict) for part in (*metrics.values(), manifest.reference)
+    ):
         raise BundleRejected("artifact_corrupt", f"{MANIFEST_FILE} holds metrics or reference rows of a wrong form")
     return manifest
 

@@ -36,10 +36,10 @@ _RUNS = {
 
 @dataclass(slots=True)
 class GraphFacts:
-    """opsets: version by domain. external: whether any tensor's data lies outside of the file."""
+    """opsets: domains and versions. external: whether any tensor's data lies outside of the file."""
 
     ir_version: int = 0
-    opsets: dict[str, int] = field(default_factory=dict)
+    opsets: set[tuple[str, int]] = field(default_factory=set)
     domains: set[str] = field(default_factory=set)
     nodes: int = 0
     functions: int = 0
@@ -92,7 +92,7 @@ def _add_opset(facts: GraphFacts, opset: list[int | bytes]) -> None:
     domain, version = opset
     if not isinstance(domain, bytes) or not isinstance(version, int):
         raise ValueError("an operator set is not a domain and a version")
-    facts.opsets[domain.decode(errors="replace")] = version
+    facts.opsets.add((domain.decode(errors="replace"), version))
 
 
 def _text(content: bytes, start: int, end: int, wire: int) -> str:

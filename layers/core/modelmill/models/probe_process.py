@@ -15,7 +15,7 @@ PROGRAM = "modelmill.serving.probe"
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """`memory_bytes` is address space, of which an idle onnxruntime already takes about half a gigabyte."""
+    """Processor and wall-clock seconds, and bytes of address space."""
 
     seconds: int = 60
     memory_bytes: int = 2560 * 1024 * 1024

@@ -19,6 +19,7 @@ from modelmill.models.registry import LIVE
 MAX_BODY_BYTES = 6_000_000
 MAX_INSTANCES = 10_000
 
+_JSON = "application/json"
 _FIELDS = frozenset({"instances", "version", "alias"})
 
 
@@ -36,8 +37,8 @@ def read_predict_body(headers: dict[str, str], body: bytes) -> PredictBody:
     Raises:
         UnsupportedMediaType, TooLarge, MalformedRequest, InvalidRequest, InvalidName.
     """
-    content_type = headers.get("content-type", "application/json")
-    if not content_type.startswith("application/json"):
+    content_type = headers.get("content-type", _JSON)
+    if content_type != _JSON and content_type.partition(";")[0].strip().lower() != _JSON:
         raise UnsupportedMediaType(f"send the body as application/json, not {content_type[:80]!r}")
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are read; send fewer instances")

@@ -1,0 +1,123 @@
+"""From an uploaded file to data.parquet and its schema, or to the list of everything that is wrong with it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelmill.datasets.csv_file import open_csv
+from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits, check_content
+from modelmill.datasets.inference import infer_types, typed_cells
+from modelmill.datasets.jsonl_file import open_jsonl
+from modelmill.datasets.parquet_file import open_parquet
+from modelmill.datasets.profile import TypedFile, duplicate_rows, profile
+from modelmill.datasets.schema import PARQUET_TYPES, ColumnType, Problem, Rejected, Schema
+from modelmill.datasets.table import Table, connect, identifier, literal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_GROUP_BYTES = 16_000_000
+_GROUP_ROWS = (2_048, 122_880)
+
+
+def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | None = None) -> Schema:
+    """Check a file of one of the formats csv, jsonl, parquet; write it to `parquet` in typed columns; profile it.
+
+    The result depends on the file alone. Memory stays within `limits` whatever the file's size, and nothing is
+    left at `parquet` unless a schema is returned.
+
+    Raises:
+        Rejected: with every problem found, up to the limit.
+    """
+    limits = limits or ReadLimits()
+    check_content(source, form)
+    try:
+        with _told(form, limits), connect([source, parquet], limits, limits.threads) as connection:
+            table = _open(source, form, limits, connection)
+            file = _write(connection, table, parquet, source.stat().st_size)
+        with connect([parquet], limits, threads=1) as connection:
+            _check_cells(connection, table, file, limits)
+            columns = profile(connection, file)
+            return Schema("tabular", file.rows, duplicate_rows(connection, file), columns)
+    except BaseException:
+        parquet.unlink(missing_ok=True)
+        raise
+
+
+def _open(source: Path, form: str, limits: ReadLimits, connection: "DuckDBPyConnection") -> Table:
+    if form == "csv":
+        return open_csv(source, limits)
+    if form == "jsonl":
+        return open_jsonl(source, limits)
+    return open_parquet(source, limits, connection)
+
+
+def _write(connection: "DuckDBPyConnection", table: Table, parquet: Path, size: int) -> TypedFile:
+    """Write the table in row groups of bounded size, however wide its rows are."""
+    types, cells = table.types, table.cells
+    if types is None:
+        types = infer_types(connection, table)
+        cells = typed_cells(table, types)
+    columns = ", ".join(
+        f"CAST({cell} AS {PARQUET_TYPES[type_]}) AS {identifier(name)}"
+        for cell, type_, name in zip(cells, types, table.names, strict=True)
+    )
+    row_bytes = max(size // table.rows, 8 * len(table.names))
+    rows = min(max(_GROUP_BYTES // row_bytes, _GROUP_ROWS[0]), _GROUP_ROWS[1])
+    [(written,)] = connection.execute(
+        f"""COPY (SELECT {columns} FROM {table.relation}) TO {literal(parquet)}
+        (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ROW_GROUP_SIZE {rows})"""
+    ).fetchall()
+    if written != table.rows:
+        raise Rejected((_unreadable(f"{table.rows:,} rows were counted and {written:,} were read"),))
+    return TypedFile(parquet, table.names, types, table.rows)
+
+
+def _check_cells(connection: "DuckDBPyConnection", table: Table, file: TypedFile, limits: ReadLimits) -> None:
+    """Refuse infinite numbers and dates, and texts of a length that only Parquet files can still have here."""
+    tests = [
+        f"count_if(isinf({identifier(name)}))" if type_ in ("number", "timestamp")
+        else f"count_if(length({identifier(name)}) > {MAX_CELL_CHARACTERS})" if type_ == "category"
+        else "0"
+        for name, type_ in zip(file.names, file.types, strict=True)
+    ]  # fmt: skip
+    [counts] = connection.execute(f"SELECT {', '.join(tests)} FROM {file.relation}").fetchall()
+    problems = [_bad_cells(table, place, count, file.types[place]) for place, count in enumerate(counts) if count]
+    if problems:
+        raise Rejected(tuple(problems[: limits.problems]))
+
+
+def _bad_cells(table: Table, place: int, count: int, type_: ColumnType) -> Problem:
+    name = table.names[place]
+    if type_ == "category":
+        message = f"{count:,} cells have more than {MAX_CELL_CHARACTERS:,} characters"
+        return Problem("cell_too_long", message, column=name)
+    message = f"{count:,} cells are infinite or too large for 64 bits; leave such a cell empty"
+    return Problem("infinite_value", message, line=table.find(place, _is_infinite), column=name)
+
+
+def _is_infinite(text: str) -> bool:
+    try:
+        return math.isinf(float(text))
+    except ValueError:
+        return False
+
+
+def _unreadable(detail: str) -> Problem:
+    return Problem("unreadable", f"the file is damaged: {detail}")
+
+
+@contextmanager
+def _told(form: str, limits: ReadLimits) -> Iterator[None]:
+    """What DuckDB says of a file as a problem; its own words hold paths and SQL."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        message = f"reading the file takes more than {limits.memory_mb} MB of memory: its rows or cells are too large"
+        raise Rejected((Problem("too_complex", message),)) from error
+    except (duckdb.InvalidInputException, duckdb.DataError, duckdb.NotSupportedError, duckdb.InternalError) as error:
+        raise Rejected((_unreadable(f"it cannot be read as {form}"),)) from error
