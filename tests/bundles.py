@@ -110,6 +110,32 @@ def _model(signature: Signature, nodes: list[onnx.NodeProto], constants: dict[st
     return model_of(nodes, [value(t) for t in signature.inputs], [value(t) for t in signature.outputs], initializers)
 
 
+def endless() -> bytes:
+    """A model of one number whose loop has a condition that stays true."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["again"], ["still"]),
+            helper.make_node("Add", ["carried", "carried"], ["doubled"]),
+        ],
+        "body",
+        [
+            value("turn", TensorProto.INT64, []),
+            value("again", TensorProto.BOOL, []),
+            value("carried", TensorProto.DOUBLE, ["N", 1]),
+        ],
+        [value("still", TensorProto.BOOL, []), value("doubled", TensorProto.DOUBLE, ["N", 1])],
+    )
+    nodes = [
+        helper.make_node("Loop", ["", "true", "numeric"], ["end"], body=body),
+        helper.make_node("Cast", ["end"], ["value"], to=TensorProto.FLOAT),
+    ]
+    true = numpy_helper.from_array(np.array(True), "true")
+    inputs = [value("numeric", TensorProto.DOUBLE, ["N", 1])]
+    outputs = [value("value", TensorProto.FLOAT, ["N", 1])]
+    return bytes(model_of(nodes, inputs, outputs, [true]).SerializeToString())
+
+
 def write_bundle(
     folder: Path,
     columns: list[tuple[str, str]] = MIXED,

@@ -6,6 +6,32 @@ from typing import Any
 
 from modelmill_client.errors import ClientError
 
+# The server reads these as missing when a dataset is uploaded, and so does pandas.
+MISSING = frozenset(
+    [
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+        "NAN",
+        "NULL",
+        "NaN",
+        "None",
+        "n/a",
+        "nan",
+        "null",
+    ]
+)
+
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -25,8 +51,8 @@ def to_instance(row: Mapping[str, str], features: Iterable[Mapping[str, Any]]) -
 
 
 def to_value(text: str, feature: Mapping[str, Any]) -> Any:
-    """One cell's value; an empty cell is None."""
-    if not text.strip():
+    """One cell's value; a cell that is empty, or says that it is missing, is None."""
+    if text.strip() in MISSING:
         return None
     match feature["type"]:
         case "number" | "integer":
@@ -34,7 +60,7 @@ def to_value(text: str, feature: Mapping[str, Any]) -> Any:
         case "boolean":
             return _boolean(text, feature["name"])
         case _:
-            return text
+            return text if feature["type"] == "category" else text.strip()
 
 
 def escape(value: object) -> object:
@@ -44,14 +70,12 @@ def escape(value: object) -> object:
     return value
 
 
-def _number(text: str, feature: Mapping[str, Any]) -> int | float | None:
+def _number(text: str, feature: Mapping[str, Any]) -> int | float:
     try:
         value = float(text)
     except ValueError:
         raise CellError(f"column {feature['name']!r} has {text[:40]!r}, expected a number or nothing") from None
-    if math.isnan(value):
-        return None
-    if math.isinf(value):
+    if not math.isfinite(value):
         raise CellError(f"column {feature['name']!r} has {text[:40]!r}, expected a finite number or nothing")
     if feature["type"] == "integer" and value.is_integer():
         # Not through the float, which would round beyond 2**53.

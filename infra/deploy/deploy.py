@@ -15,10 +15,13 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deploy.stack import DeploymentError, check_name, outputs
+from infra.deploy.training_code import build, build_wheelhouse
+from modelmill import ids
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.tenancy import TableKeys
 from modelmill.aws.training import START_SCRIPT
+from modelmill.errors import InvalidName
 from modelmill.tenancy.keys import Keys, create_key
 
 type Run = Callable[[Sequence[str]], None]
@@ -48,9 +51,11 @@ def deploy(deployment: Deployment, run: Run, build_code: BuildCode, session: bot
 
     Raises:
         DeploymentError: the stack's name is not usable, or the stack has no outputs afterwards.
+        InvalidName: the tenant's name is not one.
     """
     cloudformation, s3 = session.client("cloudformation"), session.client("s3")
     check_name(deployment.stack)
+    ids.check_name(deployment.tenant, "tenant")
     run(["sam", "build"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -102,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         session = boto3.Session(region_name=deployment.region)
         deployed = deploy(deployment, _run, _build_code, session)
-    except (DeploymentError, ClientError, BotoCoreError, OSError, subprocess.CalledProcessError) as error:
+    except (DeploymentError, InvalidName, ClientError, BotoCoreError, OSError, subprocess.CalledProcessError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
     print(f"\nURL  {deployed.url}")
@@ -130,9 +135,8 @@ def _run(command: Sequence[str]) -> None:
 
 
 def _build_code(folder: Path) -> str:
-    from infra.deploy.training_code import build
-
-    return build(folder, None)
+    with tempfile.TemporaryDirectory() as wheels:
+        return build(folder, build_wheelhouse(Path(wheels)))
 
 
 if __name__ == "__main__":

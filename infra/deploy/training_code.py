@@ -1,17 +1,15 @@
 """The folder that a training job runs from: start script, code, and wheels of what SageMaker's image lacks."""
 
 import hashlib
-import os
 import shutil
+import subprocess
+import tempfile
 import tomllib
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from packaging.markers import Marker
-from packaging.tags import Tag, compatible_tags, cpython_tags
-from packaging.utils import parse_wheel_filename
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SCRIPT = "train.sh"
@@ -51,8 +49,12 @@ CONTAINER = {
     "python_version": "3.12",
     "sys_platform": "linux",
 }
-PYTHON = (3, 12)
-NEWEST_GLIBC = 35
+PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
+DOWNLOAD = (
+    *("uv", "tool", "run", "--quiet", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+    *("--require-hashes", "--only-binary=:all:", "--implementation=cp", "--python-version=3.12"),
+    *("--abi=cp312", "--abi=abi3", "--abi=none", *(f"--platform={platform}" for platform in PLATFORMS)),
+)
 
 Package = Mapping[str, Any]
 
@@ -82,35 +84,28 @@ def content_hash(folder: Path) -> str:
     return total.hexdigest()
 
 
-def build_wheelhouse(folder: Path, lock: Path = ROOT / "uv.lock", cache: Path | None = None) -> Path:
+def build_wheelhouse(folder: Path, lock: Path = ROOT / "uv.lock") -> Path:
     """Fill a folder with the wheels that a job installs, exactly those of uv.lock: the folder.
 
     Raises:
-        LookupError: a package has no wheel for the container.
-        ValueError: a download is not what the lock file says.
+        subprocess.CalledProcessError: a package has no wheel for the container, or cannot be downloaded.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    cache = cache or default_cache()
-    cache.mkdir(parents=True, exist_ok=True)
-    for wheel in locked_wheels(tomllib.loads(lock.read_text("utf-8"))):
-        name = wheel["url"].rpartition("/")[2]
-        _copy(_fetch(wheel, cache / name), folder / name)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
+        requirements.write(wheel_requirements(tomllib.loads(lock.read_text("utf-8"))))
+        requirements.flush()
+        subprocess.run([*DOWNLOAD, "--dest", str(folder), "--requirement", requirements.name], check=True)
     return folder
 
 
-def default_cache() -> Path:
-    """Where downloads are kept between deployments."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelmill" / WHEELS
+def wheel_requirements(lock: Mapping[str, Any]) -> str:
+    """A requirements.txt of everything that the image lacks, pinned by hash."""
+    shipped = closure(lock, (FROM_THE_IMAGE,)) - IN_SPITE_OF_THE_IMAGE
+    packages = [locked(lock, name) for name in sorted(closure(lock, REQUIREMENTS) - shipped)]
+    return "".join(_pin(package) for package in packages)
 
 
-def locked_wheels(lock: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The `{"url", "hash"}` entries of uv.lock for everything the image lacks, by name."""
-    shipped = closure(lock, [FROM_THE_IMAGE]) - IN_SPITE_OF_THE_IMAGE
-    names = sorted(closure(lock, REQUIREMENTS) - shipped)
-    return [best_wheel(_locked(lock, name)) for name in names]
-
-
-def closure(lock: Mapping[str, Any], roots: tuple[str, ...] | list[str]) -> set[str]:
+def closure(lock: Mapping[str, Any], roots: tuple[str, ...]) -> set[str]:
     """The packages and all that they need in the container."""
     found: set[str] = set()
     waiting = list(roots)
@@ -118,34 +113,16 @@ def closure(lock: Mapping[str, Any], roots: tuple[str, ...] | list[str]) -> set[
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += _needs(_locked(lock, name))
+            waiting += _needs(locked(lock, name))
     return found
 
 
-def best_wheel(package: Package) -> dict[str, Any]:
-    """The wheel that pip would take in the container.
+def locked(lock: Mapping[str, Any], name: str) -> Package:
+    """The entry of a package.
 
     Raises:
-        LookupError: none fits.
+        LookupError: it is not there, or not in exactly one version for the container.
     """
-    ranks = {tag: rank for rank, tag in enumerate(_container_tags())}
-    fitting = []
-    for wheel in package.get("wheels", ()):
-        tags = parse_wheel_filename(wheel["url"].rpartition("/")[2])[3]
-        fitting += [(ranks[tag], wheel["url"], wheel) for tag in tags if tag in ranks]
-    if not fitting:
-        raise LookupError(f"uv.lock has no wheel of {package['name']} for CPython 3.12 on Linux x86_64")
-    return dict(min(fitting, key=lambda entry: entry[:2])[2])
-
-
-def _container_tags() -> Iterator[Tag]:
-    platforms = [f"manylinux_2_{minor}_x86_64" for minor in range(NEWEST_GLIBC, 4, -1)]
-    platforms += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
-    yield from cpython_tags(PYTHON, platforms=platforms)
-    yield from compatible_tags(PYTHON, interpreter="cp312", platforms=platforms)
-
-
-def _locked(lock: Mapping[str, Any], name: str) -> Package:
     candidates = [
         package
         for package in lock["package"]
@@ -164,16 +141,9 @@ def _applies(marker: str | None) -> bool:
     return marker is None or Marker(marker).evaluate(CONTAINER)
 
 
-def _fetch(wheel: Mapping[str, Any], path: Path) -> Path:
-    expected = wheel["hash"].removeprefix("sha256:")
-    if not path.exists() or _digest(path).hex() != expected:
-        partial = path.with_suffix(".partial")
-        with urllib.request.urlopen(wheel["url"], timeout=60) as response, partial.open("wb") as file:  # noqa: S310
-            shutil.copyfileobj(response, file)
-        if _digest(partial).hex() != expected:
-            raise ValueError(f"{wheel['url']} is not the file that uv.lock names: expected sha256 {expected}")
-        partial.rename(path)
-    return path
+def _pin(package: Package) -> str:
+    hashes = sorted(wheel["hash"] for wheel in package["wheels"])
+    return " ".join([f"{package['name']}=={package['version']}", *(f"--hash={value}" for value in hashes)]) + "\n"
 
 
 def _digest(path: Path) -> bytes:

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra.deploy import add_key
 from infra.deploy import deploy as deploying
 from infra.deploy import destroy as destroying
 from infra.deploy.stack import DeploymentError, outputs
@@ -184,6 +185,26 @@ def test_a_failed_sam_command_ends_in_one_line(
 
     assert code == 1
     assert "sam" in capsys.readouterr().err
+
+
+def test_an_operator_can_make_a_key_for_any_tenant(session: boto3.Session, capsys: pytest.CaptureFixture[str]) -> None:
+    deploying.deploy(DEPLOYMENT, Sam(session), build_code, session)
+
+    code = add_key.main(["--stack", STACK, "--region", REGION, "--tenant", "umbrella"])
+
+    assert code == 0
+    assert authenticate(table_keys(session), capsys.readouterr().out.strip()).tenant == "umbrella"
+
+
+def test_no_key_is_made_for_a_tenant_that_cannot_be_one(
+    session: boto3.Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploying.deploy(DEPLOYMENT, Sam(session), build_code, session)
+
+    code = add_key.main(["--stack", STACK, "--region", REGION, "--tenant", "../other"])
+
+    assert code == 1
+    assert "tenant" in capsys.readouterr().err
 
 
 def fill(session: boto3.Session) -> None:

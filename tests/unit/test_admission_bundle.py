@@ -16,8 +16,7 @@ from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, BundleFile
 from modelmill.models.probe_process import ProbeLimits, probe
 from modelmill.models.rejection import BundleRejected
 from modelmill.serving.load import open_model
-from tests.bundles import MIXED, model_of, write_bundle
-from tests.unit.test_serving_watchdog import endless
+from tests.bundles import MIXED, endless, model_of, write_bundle
 
 ROWS = [
     {"age": 3, "sex": "a", "seen": "2026-01-02T03:04:05Z", "smoker": True, "visits": None},

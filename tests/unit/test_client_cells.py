@@ -38,8 +38,8 @@ def test_a_cell_becomes_the_type_of_its_column(kind: str, text: str, value: obje
 
 
 @pytest.mark.parametrize("kind", ["number", "integer", "boolean", "category", "text", "timestamp"])
-@pytest.mark.parametrize("text", ["", "  "])
-def test_an_empty_cell_is_null(kind: str, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "  ", "NA", "null", " NaN "])
+def test_a_cell_that_is_missing_is_null(kind: str, text: str) -> None:
     assert to_value(text, feature(kind)) is None
 
 

@@ -37,6 +37,13 @@ def test_other_delimiters_are_recognised(delimiter: str) -> None:
     assert instance == {"größe": 2.0, "city, state": "Ulm"}
 
 
+def test_blanks_around_names_and_empty_lines_above_them_do_not_matter() -> None:
+    [(cells, instance)] = CsvRows(io.StringIO('\n\n größe , "city, state"\n1, Ulm\n'), FEATURES)
+
+    assert cells == ["1", "Ulm"]
+    assert instance == {"größe": 1.0, "city, state": "Ulm"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

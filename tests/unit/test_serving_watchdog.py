@@ -3,41 +3,12 @@
 import time
 from pathlib import Path
 
-import onnx
-from onnx import TensorProto, helper
-
 from modelmill.models.manifest import MODEL_FILE
 from modelmill.serving.load import open_model
 from modelmill.serving.predict import predict
 from modelmill.serving.watchdog import Watchdog
-from tests.bundles import model_of, write_bundle
+from tests.bundles import endless, write_bundle
 from tests.inference_setup import Plane
-
-
-def endless() -> bytes:
-    """A loop whose condition stays true."""
-    value = helper.make_tensor_value_info
-    body = helper.make_graph(
-        [
-            helper.make_node("Identity", ["again"], ["still"]),
-            helper.make_node("Add", ["carried", "carried"], ["doubled"]),
-        ],
-        "body",
-        [
-            value("turn", TensorProto.INT64, []),
-            value("again", TensorProto.BOOL, []),
-            value("carried", TensorProto.DOUBLE, ["N", 1]),
-        ],
-        [value("still", TensorProto.BOOL, []), value("doubled", TensorProto.DOUBLE, ["N", 1])],
-    )
-    nodes = [
-        helper.make_node("Loop", ["", "true", "numeric"], ["end"], body=body),
-        helper.make_node("Cast", ["end"], ["value"], to=TensorProto.FLOAT),
-    ]
-    true = onnx.numpy_helper.from_array(onnx.numpy_helper.np.array(True), "true")
-    inputs = [value("numeric", TensorProto.DOUBLE, ["N", 1])]
-    outputs = [value("value", TensorProto.FLOAT, ["N", 1])]
-    return bytes(model_of(nodes, inputs, outputs, [true]).SerializeToString())
 
 
 def test_an_endless_run_is_a_503_and_the_next_request_is_answered(tmp_path: Path):

@@ -95,6 +95,13 @@ def test_what_costs_extra_is_off_by_default(template: Template) -> None:
         assert not template.of_type(kind)
 
 
+def test_snapstart_gets_what_it_can_take() -> None:
+    infer = resolved({"SnapStart": "true"})["InferFunction"]
+
+    assert infer["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert infer["EphemeralStorage"]["Size"] <= 512
+
+
 def test_the_table_is_what_the_code_expects(template: Template) -> None:
     table = template["Table"]
     (index,) = table["GlobalSecondaryIndexes"]

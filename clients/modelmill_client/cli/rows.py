@@ -35,8 +35,7 @@ class CsvRows:
     def __init__(self, file: TextIO, features: Sequence[Mapping[str, Any]]) -> None:
         names = {feature["name"] for feature in features}
         self._features = features
-        header = file.readline()
-        self.columns, self._delimiter = _read_header(header, names)
+        self.columns, self._delimiter, self._header_line = _read_header(file, names)
         missing = sorted(names - set(self.columns))
         if missing:
             raise ConfigurationError(
@@ -47,13 +46,15 @@ class CsvRows:
 
     def __iter__(self) -> Iterator[tuple[list[str], dict[str, Any]]]:
         """Each row's cells and the instance made from them."""
-        reader = csv.reader(self._file, delimiter=self._delimiter, strict=True)
+        reader = csv.reader(self._file, delimiter=self._delimiter, strict=True, skipinitialspace=True)
         try:
             for cells in reader:
                 if cells:
-                    yield cells, self._instance(cells, reader.line_num + 1)
+                    yield cells, self._instance(cells, self._header_line + reader.line_num)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"line {reader.line_num + 1} is not CSV in UTF-8: {error}") from error
+            raise ConfigurationError(
+                f"line {self._header_line + reader.line_num} is not CSV in UTF-8: {error}"
+            ) from error
 
     def _instance(self, cells: list[str], line: int) -> dict[str, Any]:
         if len(cells) != len(self.columns):
@@ -83,12 +84,20 @@ def json_text(text: str) -> list[Any]:
     return [_instance(item, "--json") for item in (value if isinstance(value, list) else [value])]
 
 
-def _read_header(line: str, names: set[str]) -> tuple[list[str], str]:
+def _read_header(file: TextIO, names: set[str]) -> tuple[list[str], str, int]:
+    """The columns, the delimiter that gives all those that are asked for, and the number of the header's line."""
+    number = 1
+    while (line := file.readline()) and not line.strip():
+        number += 1
     for delimiter in _DELIMITERS:
-        columns = next(csv.reader([line], delimiter=delimiter), [])
+        columns = _cells(line, delimiter)
         if names <= set(columns):
-            return columns, delimiter
-    return next(csv.reader([line]), []), ","
+            return columns, delimiter, number
+    return _cells(line, ","), ",", number
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
 
 
 def _parse(text: str, where: str) -> Any:

@@ -33,7 +33,6 @@ class _Handler(MotoRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1
 
     def log(self, *_: Any) -> None:
         """Every request is not worth a line."""

@@ -59,9 +59,14 @@ def _string_problems(value: str, shape: StringShape, path: str) -> Iterator[str]
     if shape.enum and value not in shape.enum:
         yield _violated(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
     pattern = shape.metadata.get("pattern")
-    if pattern and not re.fullmatch(pattern, value):
+    if pattern and not re.fullmatch(_in_python(pattern), value):
         yield _violated(value, path, f"Member must satisfy regular expression pattern: {pattern}")
     yield from _too_many(value, shape, path)
+
+
+def _in_python(pattern: str) -> str:
+    """A pattern of the model with Java's Unicode classes in Python's words."""
+    return pattern.replace(r"\p{Alnum}", r"\w").replace(r"\p{L}", r"\w").replace(r"\p{N}", r"\d").replace(r"\p{Z}", r"\s")
 
 
 def _too_many(value: Any, shape: Shape, path: str) -> Iterator[str]:

@@ -61,9 +61,8 @@ class TrainingFolder:
         keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
         if not keys:
             raise DataDownloadError(f"Data download failed:S3 key: {uri} matched no files on s3")
-        start = prefix.rpartition("/")[0]
         for key in keys:
-            name = key[len(start) :].lstrip("/")
+            name = _local_name(key, prefix)
             path = (folder / name).resolve()
             if name.endswith("/") or not path.is_relative_to(folder.resolve()):
                 continue
@@ -92,6 +91,14 @@ class TrainingFolder:
                     tar.add(folder / name, name)
             self._s3.upload_file(str(archive), *split_uri(target))
         return target
+
+
+def _local_name(key: str, prefix: str) -> str:
+    """Where an object lies in its channel: a prefix is a folder, or the beginning of file names."""
+    folder = prefix.rstrip("/") + "/"
+    if not key.startswith(folder):
+        folder = prefix[: prefix.rfind("/") + 1]
+    return key[len(folder) :]
 
 
 def split_uri(uri: str) -> tuple[str, str]:

@@ -1,12 +1,12 @@
 """CSV: the delimiter, the header and the shape of every row, checked by Python's strict csv reader.
 
-DuckDB reads the cells afterwards, in parallel. It is not trusted with the structure: it accepts some ragged rows,
-and splits files with line breaks inside quotes at the wrong places when more than one thread reads them.
+DuckDB reads the cells afterwards. It is not trusted with the structure: it accepts some ragged rows, and names
+wrong lines after line breaks inside quotes.
 """
 
 import csv
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -33,7 +33,6 @@ class _Rows:
     """What lies below the header."""
 
     count: int
-    multiline: bool
     problems: list[Problem]
 
 
@@ -46,24 +45,24 @@ def open_csv(path: Path, limits: ReadLimits) -> Table:
     check_text(path, limits)
     delimiter = _delimiter(path)
     names, skipped, problems = _header(path, delimiter, limits)
-    rows = _Rows(0, False, [])
+    rows = _Rows(0, [])
     if not problems or problems[0].code not in ("too_many_columns", "unterminated_quote"):
-        rows = _check_rows(path, delimiter, len(names), limits)
+        rows = _check_rows(path, delimiter, len(names), skipped, limits)
         problems += rows.problems
     if not problems and not rows.count:
         problems = [Problem("no_rows", "the file has a header and no rows")]
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
     cells = [f"c{place}" for place in range(len(names))]
-    relation = _relation(path, delimiter, cells, skipped, parallel=not rows.multiline)
+    relation = _relation(path, delimiter, cells, skipped)
     return Table(names, relation, [text_cell(cell) for cell in cells], rows.count, partial(_find, path, delimiter))
 
 
-def _relation(path: Path, delimiter: str, columns: list[str], skipped: int, *, parallel: bool) -> str:
+def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:
     # Not strict: line ends may be mixed. The structure is known to be good.
     return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
         delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
-        compression = 'none', nullstr = '', parallel = {parallel}, buffer_size = {_BUFFER_BYTES},
+        compression = 'none', nullstr = '', parallel = false, buffer_size = {_BUFFER_BYTES},
         columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
 
 
@@ -77,12 +76,10 @@ def _delimiter(path: Path) -> str:
     """The delimiter that gives the header more than one cell and the first rows as many; a comma in doubt."""
 
     def score(delimiter: str) -> tuple[bool, float, int]:
-        with _records(path, delimiter, strict=False) as records:
-            try:
-                widths = [len(row) for row in islice(filter(None, records), _SAMPLE_ROWS)]
-            except csv.Error:
-                return False, 0.0, 0
-        return widths[0] > 1, widths.count(widths[0]) / len(widths), widths[0]
+        widths: list[int] = []
+        with _records(path, delimiter, strict=False) as records, suppress(csv.Error):
+            widths.extend(len(row) for row in islice(filter(None, records), _SAMPLE_ROWS))
+        return (widths[0] > 1, widths.count(widths[0]) / len(widths), widths[0]) if widths else (False, 0.0, 0)
 
     return max(DELIMITERS, key=score)
 
@@ -102,27 +99,28 @@ def _header(path: Path, delimiter: str, limits: ReadLimits) -> tuple[list[str], 
     raise Rejected((Problem("empty_file", "the file has only empty lines"),))
 
 
-def _check_rows(path: Path, delimiter: str, width: int, limits: ReadLimits) -> _Rows:
+def _check_rows(path: Path, delimiter: str, width: int, skipped: int, limits: ReadLimits) -> _Rows:
     problems: list[Problem] = []
-    read = count = 0
+    count = 0
     with _records(path, delimiter) as records:
-        start = 1
+        for _ in range(skipped + 1):
+            next(records)
+        start = records.line_num + 1
         try:
             for row in records:
-                read += 1
                 if len(row) == width or (width == 1 and not row):
                     count += 1
                 elif row:
-                    message = f"the row has {len(row)} cells, the header has {width}"
+                    message = f"{len(row)} cell(s) in this row, {width} in the header"
                     problems.append(Problem("ragged_row", message, line=start))
                     if len(problems) == limits.problems:
                         break
                 start = records.line_num + 1
         except csv.Error:
             problems.append(_broken(path, delimiter, start, records.line_num))
-        if count - 1 > limits.rows:
-            problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
-        return _Rows(count - 1, records.line_num != read, problems)
+    if count > limits.rows:
+        problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
+    return _Rows(count, problems)
 
 
 def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:

@@ -46,8 +46,7 @@ _WIDE_TEXT = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 class ReadLimits:
     """How much a file may ask for. `line_bytes` bounds one line of text, `problems` what is reported of a bad file.
 
-    `threads` and `memory_mb` are DuckDB's; beyond that memory it spills to a folder made under `temp`. The result
-    does not depend on them.
+    `memory_mb` is DuckDB's share; beyond it, DuckDB spills to a folder made under `temp`.
     """
 
     columns: int = 1_000
@@ -55,7 +54,6 @@ class ReadLimits:
     line_bytes: int = 2_000_000
     problems: int = 20
     memory_mb: int = 160
-    threads: int = 2
     temp: Path | None = None
 
 

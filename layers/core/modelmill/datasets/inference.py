@@ -55,15 +55,19 @@ def _fitting(
     connection: "DuckDBPyConnection", table: Table, candidates: list[list[int]], limit: str
 ) -> list[list[int]]:
     """Which of its candidates each column fits with all of its cells."""
+    asked = {f"c{place}": fits for place, fits in enumerate(candidates) if fits}
+    if not asked:
+        return candidates
     cells = ", ".join(f"trim({cell}) AS c{place}" for place, cell in enumerate(table.cells))
-    counts = ", ".join(_counts(f"c{place}", fits) for place, fits in enumerate(candidates))
+    counts = ", ".join(_counts(cell, fits) for cell, fits in asked.items())
     query = f"SELECT {counts} FROM (SELECT {cells} FROM {table.relation} {limit})"
     [answers] = connection.execute(query).fetchall()
-    return [
-        [fit for fit, count in zip(fits, counted, strict=True) if count == present]
-        for fits, (present, *counted) in zip(candidates, answers, strict=True)
-    ]
+    fitting = {
+        cell: [fit for fit, count in zip(fits, counted, strict=True) if count == present]
+        for (cell, fits), (present, *counted) in zip(asked.items(), answers, strict=True)
+    }
+    return [fitting.get(f"c{place}", []) for place in range(len(candidates))]
 
 
 def _counts(cell: str, fits: list[int]) -> str:
-    return f"[{', '.join([f'count({cell})', *(f'count_if({_FITS[fit][1].format(cell)})' for fit in fits)])}]"
+    return f"[{', '.join([f'count({cell})', *(f'count(*) FILTER ({_FITS[fit][1].format(cell)})' for fit in fits)])}]"

@@ -55,22 +55,22 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, text
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON; leave the key out or write null")
-
-
 # Objects become tuples of pairs, so that repeated keys show and arrays, which become lists, can be told apart.
-_DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=_refuse_constant)
+# NaN and Infinity, which Python takes for JSON, become types.
+_DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=lambda name: type(name, (), {}))
 
 
 def _parse(text: str, line: int) -> tuple[tuple[tuple[str, Any], ...], list[Problem]]:
     """The object's pairs and what is wrong with them."""
+    if text.startswith("\ufeff"):
+        message = "the file begins with a byte order mark, which JSON forbids; save it as UTF-8 without one"
+        return (), [Problem("encoding", message, line=line)]
     try:
         row = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         return (), [Problem("invalid_json", f"{error.msg} at character {error.pos + 1}", line=line)]
-    except ValueError as error:
-        return (), [Problem("invalid_json", str(error), line=line)]
+    except ValueError:
+        return (), [Problem("invalid_json", "a number has thousands of digits", line=line)]
     except RecursionError:
         return (), [Problem("nested_value", "arrays or objects are nested too deeply", line=line)]
     if type(row) is not tuple:
@@ -85,6 +85,9 @@ def _parse(text: str, line: int) -> tuple[tuple[tuple[str, Any], ...], list[Prob
 
 
 def _cell_problem(key: str, value: object, line: int) -> Problem | None:
+    if isinstance(value, type):
+        message = f"{value.__name__} is not JSON; leave the key out or write null"
+        return Problem("invalid_json", message, line=line, column=key)
     if isinstance(value, list | tuple):
         return Problem("nested_value", f"a cell cannot hold {_kind(value)}", line=line, column=key)
     if isinstance(value, str) and len(value) > MAX_CELL_CHARACTERS:
@@ -100,7 +103,7 @@ def _is_text(value: object) -> bool:
 def _kind(value: object) -> str:
     if isinstance(value, tuple):
         return "an object"
-    return "an array" if isinstance(value, list) else f"the value {json.dumps(value)[:40]}"
+    return "an array" if isinstance(value, list) else f"the value {json.dumps(value, default=str)[:40]}"
 
 
 def _find(path: Path, keys: list[str], column: int, test: Callable[[str], bool]) -> int | None:

@@ -14,7 +14,7 @@ def name_problems(names: list[str], limits: ReadLimits, line: int | None = None)
     for place, name in enumerate(names, 1):
         first = seen.get(name.lower())
         if not name:
-            hint = "; a table written by pandas needs index=False" if place == 1 else ""
+            hint = "; a table written by pandas needs index=False" if place == 1 and line else ""
             problems.append(Problem("empty_header", f"column {place} has no name{hint}", line=line))
         elif len(name) > MAX_NAME_CHARACTERS or "\0" in name:
             message = f"the name of column {place} is longer than {MAX_NAME_CHARACTERS} characters or holds a NUL"

@@ -1,7 +1,6 @@
 """How the values of each column are distributed, from the typed Parquet file, in bounded memory.
 
-Meant for one thread: sums of floating-point numbers depend on the order of the rows. Quantiles are exact up to
-250,000 rows; above, they are those of about as many rows, always the same ones.
+Quantiles are exact up to 250,000 rows; above, they are those of about as many rows, always the same ones.
 """
 
 from collections.abc import Sequence

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _GROUP_BYTES = 16_000_000
 _GROUP_ROWS = (2_048, 122_880)
+_INFINITE = "count(*) FILTER (isinf({0}))"
+_TOO_LONG = f"count(*) FILTER (length({{0}}) > {MAX_CELL_CHARACTERS})"
 
 
 def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | None = None) -> Schema:
@@ -32,12 +34,12 @@ def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | Non
         Rejected: with every problem found, up to the limit.
     """
     limits = limits or ReadLimits()
-    check_content(source, form)
     try:
-        with _told(form, limits), connect([source, parquet], limits, limits.threads) as connection:
-            table = _open(source, form, limits, connection)
-            file = _write(connection, table, parquet, source.stat().st_size)
-        with connect([parquet], limits, threads=1) as connection:
+        check_content(source, form)
+        with connect([source, parquet], limits) as connection:
+            with _told(form, limits):
+                table = _open(source, form, limits, connection)
+                file = _write(connection, table, parquet, source.stat().st_size)
             _check_cells(connection, table, file, limits)
             columns = profile(connection, file)
             return Schema("tabular", file.rows, duplicate_rows(connection, file), columns)
@@ -77,24 +79,26 @@ def _write(connection: "DuckDBPyConnection", table: Table, parquet: Path, size: 
 
 def _check_cells(connection: "DuckDBPyConnection", table: Table, file: TypedFile, limits: ReadLimits) -> None:
     """Refuse infinite numbers and dates, and texts of a length that only Parquet files can still have here."""
-    tests = [
-        f"count_if(isinf({identifier(name)}))" if type_ in ("number", "timestamp")
-        else f"count_if(length({identifier(name)}) > {MAX_CELL_CHARACTERS})" if type_ == "category"
-        else "0"
-        for name, type_ in zip(file.names, file.types, strict=True)
-    ]  # fmt: skip
-    [counts] = connection.execute(f"SELECT {', '.join(tests)} FROM {file.relation}").fetchall()
-    problems = [_bad_cells(table, place, count, file.types[place]) for place, count in enumerate(counts) if count]
+    tests = {
+        place: (_INFINITE if type_ in ("number", "timestamp") else _TOO_LONG).format(identifier(name))
+        for place, (name, type_) in enumerate(zip(file.names, file.types, strict=True))
+        if type_ in ("number", "timestamp", "category")
+    }
+    if not tests:
+        return
+    [counts] = connection.execute(f"SELECT {', '.join(tests.values())} FROM {file.relation}").fetchall()
+    found = [(place, count) for place, count in zip(tests, counts, strict=True) if count]
+    problems = [_bad_cells(table, file.types[place], place, count) for place, count in found[: limits.problems]]
     if problems:
-        raise Rejected(tuple(problems[: limits.problems]))
+        raise Rejected(tuple(problems))
 
 
-def _bad_cells(table: Table, place: int, count: int, type_: ColumnType) -> Problem:
+def _bad_cells(table: Table, type_: ColumnType, place: int, count: int) -> Problem:
     name = table.names[place]
     if type_ == "category":
-        message = f"{count:,} cells have more than {MAX_CELL_CHARACTERS:,} characters"
+        message = f"{count:,} cell(s) of more than {MAX_CELL_CHARACTERS:,} characters"
         return Problem("cell_too_long", message, column=name)
-    message = f"{count:,} cells are infinite or too large for 64 bits; leave such a cell empty"
+    message = f"{count:,} cell(s) infinite or beyond a 64-bit number; leave such a cell empty"
     return Problem("infinite_value", message, line=table.find(place, _is_infinite), column=name)
 
 

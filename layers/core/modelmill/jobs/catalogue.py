@@ -294,7 +294,8 @@ def _violations(entry: Algorithm, given: dict[str, Any]) -> tuple[FieldError, ..
         if schema is None:
             known = ", ".join(entry.hyperparameters)
             errors.append(FieldError(f"hyperparameters.{name}"[:120], f"unknown; {entry.name} takes {known}"))
-        elif not jsonschema.Draft202012Validator(schema).is_valid(value):
+        elif value != value or not jsonschema.Draft202012Validator(schema).is_valid(value):
+            # NaN, which differs from itself, lies outside of no range for JSON Schema.
             message = f"got {_shown(value)}, expected {expectation(schema)}"
             errors.append(FieldError(f"hyperparameters.{name}", message))
     return tuple(errors)

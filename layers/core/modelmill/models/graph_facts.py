@@ -27,10 +27,13 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "Tensor": {},
 }
 
-# Unpacked lists of floats and ints, which make up most of a forest, are skipped at a stroke: by first byte of a field.
+# Lists of floats, ints and short strings in an Attribute make up most of a forest and are skipped at a stroke: by the
+# first byte of a field.
+_SHORT_STRINGS = b"|".join(re.escape(bytes([size])) + b"[\x00-\xff]{%d}" % size for size in range(40))
 _RUNS = {
-    0x3D: re.compile(rb"(?:\x3d[\x00-\xff]{4})++", re.DOTALL),
-    0x40: re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])++", re.DOTALL),
+    0x3D: re.compile(rb"(?:\x3d[\x00-\xff]{4})++"),
+    0x40: re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])++"),
+    0x4A: re.compile(rb"(?:\x4a(?:" + _SHORT_STRINGS + rb"))++"),
 }
 
 
@@ -63,7 +66,7 @@ def read_facts(content: bytes) -> GraphFacts:
         _count(facts, message)
         children = _CHILDREN[message]
         opset: list[int | bytes] = [b"", 0]
-        for number, wire, value, after in _fields(content, start, end):
+        for number, wire, value, after in _fields(content, start, end, _RUNS if message == "Attribute" else {}):
             if number in children and wire == _BYTES:
                 waiting.append((children[number], value, after, depth))
                 if len(waiting) > MAX_WAITING:
@@ -101,10 +104,12 @@ def _text(content: bytes, start: int, end: int, wire: int) -> str:
     return content[start:end].decode(errors="replace")
 
 
-def _fields(content: bytes, position: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+def _fields(
+    content: bytes, position: int, end: int, runs: dict[int, re.Pattern[bytes]]
+) -> Iterator[tuple[int, int, int, int]]:
     """Number, wire type, value (its start, for bytes) and end of each field in `content[position:end]`."""
     while position < end:
-        run = _RUNS.get(content[position])
+        run = runs.get(content[position])
         skipped = run.match(content, position, end) if run else None
         if skipped:
             position = skipped.end()

@@ -61,7 +61,7 @@ class Trace:
             "request_id": request_id,
             "status": status,
             "cold": self.cold,
-            "parts_ms": self.parts,
+            "parts_ms": {part: round(spent, 3) for part, spent in self.parts.items()},
         }
         record.update(self.fields)
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)

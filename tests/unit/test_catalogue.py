@@ -1,0 +1,92 @@
+"""The algorithm catalogue: what it lists, what it accepts, and that it needs nothing but itself."""
+
+import subprocess
+import sys
+from typing import get_args
+
+import jsonschema
+import pytest
+
+from modelmill.errors import InvalidRequest
+from modelmill.jobs.catalogue import CATALOGUE, resolve_hyperparameters
+from modelmill.models.manifest import Task
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_entry_is_complete(name: str) -> None:
+    entry = CATALOGUE[name]
+    jsonschema.Draft202012Validator.check_schema(entry.schema())
+    assert entry.name == name
+    assert entry.title
+    assert entry.summary
+    assert set(entry.tasks) <= set(get_args(Task))
+    for schema in entry.hyperparameters.values():
+        assert schema["description"]
+        jsonschema.validate(schema["default"], schema)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_nothing_given_means_all_defaults(name: str) -> None:
+    resolved = resolve_hyperparameters(name, {})
+    assert resolved == {key: schema["default"] for key, schema in CATALOGUE[name].hyperparameters.items()}
+
+
+def test_the_entries_are_those_of_the_plan() -> None:
+    assert sorted(CATALOGUE) == ["auto", "gradient_boosting", "linear", "mlp", "random_forest"]
+
+
+def test_given_values_replace_defaults_and_take_the_schemas_type() -> None:
+    resolved = resolve_hyperparameters("mlp", {"epochs": 20.0, "layers": [10, 10.0], "l2": 1, "batch_size": 10})
+    assert (resolved["epochs"], resolved["layers"], resolved["l2"]) == (20, [10, 10], 1.0)
+    assert isinstance(resolved["epochs"], int)
+    assert all(isinstance(units, int) for units in resolved["layers"])
+    assert isinstance(resolved["l2"], float)
+    assert resolved["optimizer"] == "adam"
+
+
+def test_defaults_cannot_be_changed_through_the_result() -> None:
+    resolve_hyperparameters("mlp", {})["layers"].append(1)
+    assert resolve_hyperparameters("mlp", {})["layers"] == [64, 32]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "given", "field", "got", "expected"),
+    [
+        ("mlp", {"epochs": 0}, "hyperparameters.epochs", "got 0", "an integer from 1 to 10000"),
+        ("mlp", {"epochs": "many"}, "hyperparameters.epochs", "got 'many'", "an integer from 1"),
+        ("mlp", {"epochs": True}, "hyperparameters.epochs", "got True", "an integer"),
+        ("mlp", {"layers": [10, 0]}, "hyperparameters.layers", "got [10, 0]", "at most 16 items, each an integer"),
+        ("mlp", {"optimizer": "lion"}, "hyperparameters.optimizer", "got 'lion'", "one of 'adam', 'adamw'"),
+        ("linear", {"C": -1}, "hyperparameters.C", "got -1", "a number from 1e-06 to 1000000.0"),
+        ("linear", {"C": float("nan")}, "hyperparameters.C", "got nan", "a number"),
+        ("random_forest", {"trees": 0.5}, "hyperparameters.trees", "got 0.5", "an integer from 1 to 2000 or null"),
+        ("random_forest", {"max_features": 3}, "hyperparameters.max_features", "got 3", "'sqrt', 'log2', 'all', null"),
+        ("linear", {"trees": 5}, "hyperparameters.trees", "unknown", "linear takes C, alpha, max_iter"),
+    ],
+)
+def test_a_bad_value_is_named(algorithm: str, given: dict, field: str, got: str, expected: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        resolve_hyperparameters(algorithm, given)
+    (error,) = caught.value.errors
+    assert error.field == field
+    assert got in error.message
+    assert expected in error.message
+
+
+def test_all_bad_values_are_told_at_once() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        resolve_hyperparameters("mlp", {"epochs": 0, "dropout": 1, "patience": 3})
+    assert [error.field for error in caught.value.errors] == ["hyperparameters.epochs", "hyperparameters.dropout"]
+
+
+def test_an_unknown_algorithm_is_told_with_those_there_are() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        resolve_hyperparameters("svm", {})
+    assert caught.value.errors[0].field == "algorithm"
+    assert "auto, linear, random_forest, gradient_boosting, mlp" in caught.value.detail
+
+
+def test_listing_needs_no_library() -> None:
+    code = "import sys, modelmill.jobs.catalogue; print('jsonschema' in sys.modules or 'numpy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"

@@ -1,0 +1,8 @@
+"""What the client repeats from the server, because it must stand alone, is the same."""
+
+from modelmill.datasets.table import MISSING as SERVER_MISSING
+from modelmill_client.cells import MISSING
+
+
+def test_both_take_the_same_cells_for_missing() -> None:
+    assert MISSING == frozenset(SERVER_MISSING)
