@@ -139,7 +139,7 @@ def report_version(session: Session, version: dict[str, Any]) -> None:
     )
     session.facts(
         (
-            ("registered", f"{version['model']} version {version['version']}, serving as {version['aliases']}"),
+            ("registered", f"{version['model']} version {version['version']}, serving as {', '.join(version['aliases'])}"),
             ("algorithm", version["algorithm"]),
             ("size", f"{version['bytes'] / 1000:.0f} kB, ONNX with the preprocessing inside"),
             ("ONNX parity", agreement),
@@ -189,7 +189,7 @@ def say_goodbye(seconds: float) -> None:
     print(f"""
 ▸ All of it took {seconds:.0f} s, and nothing is left running. Where to go next:
     make up                        keep it running, with its API, key and docs page
-    uv run modelmill --help        upload, train and predict from the command line
+    .venv/bin/modelmill --help     upload, train and predict from the command line
     README.md, docs/guide.md       your own data, step by step""")
 
 

@@ -268,7 +268,7 @@ def cloud() -> Iterator[Cloud]:
     """A fresh cloud on moto."""
     before = dict(os.environ)
     os.environ.update(CREDENTIALS)
-    clients.client.cache_clear()
+    _forget_clients()
     try:
         with mock_aws():
             _create_table()
@@ -279,7 +279,7 @@ def cloud() -> Iterator[Cloud]:
             table = Table(boto3.client("dynamodb"), "table")
             yield Cloud(table, Bucket(s3, "uploads"), Bucket(s3, "store"), queues)
     finally:
-        clients.client.cache_clear()
+        _forget_clients()
         os.environ.clear()
         os.environ.update(before)
 
@@ -302,3 +302,8 @@ def _create_table() -> None:
             }
         ],
     )
+
+
+def _forget_clients() -> None:
+    clients.client.cache_clear()
+    clients.prompt_client.cache_clear()

@@ -7,8 +7,9 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from modelmill.aws.bundles import StoredBundles
-from modelmill.aws.clients import client
+from modelmill.aws.clients import prompt_client
 from modelmill.aws.dataset_files import StoredDatasets
 from modelmill.aws.datasets import TableDatasets
 from modelmill.aws.dynamodb import Table
@@ -31,19 +32,19 @@ metrics = Metrics()
 def application() -> ControlPlane:
     """Made on the first request."""
     settings = ApiSettings.read(os.environ)
-    table = Table(client("dynamodb"), settings.table)
-    store = Bucket(client("s3"), settings.store_bucket)
+    table = Table(prompt_client("dynamodb"), settings.table)
+    store = Bucket(prompt_client("s3"), settings.store_bucket)
     services = Services(
         keys=TableKeys(table),
         usage=TableUsage(table),
         limits=Limits(settings.max_concurrent_jobs, settings.max_datasets, settings.max_upload_bytes),
         datasets=TableDatasets(table),
-        forms=Bucket(client("s3"), settings.uploads_bucket),
+        forms=Bucket(prompt_client("s3"), settings.uploads_bucket),
         dataset_files=StoredDatasets(store),
         jobs=TableJobs(table),
-        dispatches=JobMessages(client("sqs"), settings.dispatch_queue_url),
-        stopper=SageMakerStates(client("sagemaker"), settings.stack),
-        logs=CloudWatchLogs(client("logs"), settings.stack),
+        dispatches=JobMessages(prompt_client("sqs"), settings.dispatch_queue_url),
+        stopper=SageMakerStates(prompt_client("sagemaker"), settings.stack),
+        logs=CloudWatchLogs(prompt_client("logs"), settings.stack),
         registry=TableRegistry(table),
         bundles=StoredBundles(store),
     )

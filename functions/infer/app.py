@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 from modelmill.aws.bundles import StoredBundles
-from modelmill.aws.clients import client
+from modelmill.aws.clients import prompt_client
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
@@ -26,8 +26,8 @@ MEMORY_FOR_MODELS = 0.6
 def inference() -> Inference:
     """Made on the first request."""
     settings = InferSettings.read(os.environ)
-    table = Table(client("dynamodb"), settings.table)
-    bundles = StoredBundles(Bucket(client("s3"), settings.store_bucket))
+    table = Table(prompt_client("dynamodb"), settings.table)
+    bundles = StoredBundles(Bucket(prompt_client("s3"), settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
     return Inference(TableKeys(table), server, partial(os.write, 1))

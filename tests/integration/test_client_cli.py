@@ -47,7 +47,7 @@ JOB = {
     "seed": 7,
     "created_at": "2026-01-02T03:04:05Z",
 }
-PROGRESS = {"phase": "fit", "step": 3, "total": 50, "metrics": {"loss": 0.25}}
+PROGRESS = {"algorithm": "mlp", "phase": "fit", "step": 3, "total": 50, "metrics": {"loss": 0.25}}
 TEST_METRICS = {
     "accuracy": 0.9375,
     "roc_auc": None,
@@ -244,7 +244,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "features": ["radius", "width"],
         "promote": True,
     }
-    assert "training · fit 3/50 · loss 0.25" in result.stderr
+    assert "training · mlp fit 3/50 · loss 0.25" in result.stderr
     assert "held out" in result.stdout
     assert "0.9375" in result.stdout
 
@@ -262,7 +262,10 @@ def test_a_watched_job_that_fails_is_exit_code_1(run: Run, api: FakeApi) -> None
 
 def test_stop_logs_promote_rollback_and_keys(run: Run, api: FakeApi) -> None:
     api.on("POST", "/v1/training-jobs/job-1/stop", Answer({**JOB, "status": "training"}, 202))
-    lines = [{"timestamp": 1_000, "message": "epoch 1 \x1b[2Jdone\n"}]
+    candidate = {"modelmill": "candidate", "algorithm": "mlp", "status": "done", "score": 0.5, "metric": "r2"}
+    reports = [{"modelmill": "progress", **PROGRESS}, candidate, {"modelmill": "new"}]
+    messages = ["epoch 1 \x1b[2Jdone\n", *(json.dumps(report) for report in reports)]
+    lines = [{"timestamp": 1_000, "message": message} for message in messages]
     api.on("GET", "/v1/training-jobs/job-1/logs", Answer({"lines": lines, "next_cursor": None}))
     move = {"alias": "live", "version": 3, "revision": 4, "previous_version": 2}
     api.on("PUT", "/v1/models/cells/aliases/live", Answer(move))
@@ -274,8 +277,9 @@ def test_stop_logs_promote_rollback_and_keys(run: Run, api: FakeApi) -> None:
     assert run("stop", "job-1").exit_code == 0
     logged = run("logs", "job-1")
     assert logged.stdout.startswith("00:00:01 epoch 1 ")
+    assert logged.stdout.splitlines()[1:3] == ["00:00:01 mlp fit 3/50 · loss 0.25", "00:00:01 mlp done · r2 0.5"]
     assert "\x1b" not in logged.stdout
-    assert json.loads(run("logs", "job-1", "--json").stdout) == lines[0]
+    assert [json.loads(line) for line in run("logs", "job-1", "--json").stdout.splitlines()] == lines
     assert "live → version 3 (was 2)" in run("promote", "cells", "3", "--reason", "better").stdout
     assert "live → version 2 (was 3)" in run("rollback", "cells", "--reason", "worse").stdout
     assert run("keys", "create", "ci", "--scope", "read", "--scope", "predict").stdout == "mm_secret\n"

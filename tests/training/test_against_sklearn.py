@@ -22,10 +22,10 @@ SEED = 7
 
 
 def part(tree: Tree, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features and target of the train or test rows."""
+    """Features, in the precision that models are fitted on, and target of the train or test rows."""
     rows = tree.parts[name]
     columns = [tree.data.values(feature.name) for feature in tree.manifest.signature.features]
-    return np.array(columns).T[rows], np.array(tree.data.values(tree.data.target))[rows]
+    return np.array(columns, dtype=np.float32).T[rows], np.array(tree.data.values(tree.data.target))[rows]
 
 
 def scaled(estimator: Any) -> Any:

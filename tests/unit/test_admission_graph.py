@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -175,6 +175,7 @@ def test_parts_without_number_are_refused_before_they_fill_the_memory(monkeypatc
     assert refusal(many.SerializeToString()) == "unsupported_onnx"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(content: bytes):
     try:
@@ -186,6 +187,7 @@ def test_any_bytes_are_read_or_refused(content: bytes):
 GOOD = linear_graph(signature_of(MIXED, ["a", "b"]), ["a", "b"]).SerializeToString()
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.integers(1, 255))
 def test_what_onnx_reads_as_external_after_a_change_is_never_missed(at: int, change: int):
     content = bytearray(GOOD)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelmill.errors import FieldError, SignatureMismatch
@@ -141,6 +141,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(JSON, min_size=1, max_size=4))
 def test_anything_is_either_decoded_or_explained(instances: list[Any]):
     explained: tuple[FieldError, ...] = ()
@@ -157,6 +158,7 @@ def test_anything_is_either_decoded_or_explained(instances: list[Any]):
 NUMBER = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -181,6 +183,7 @@ def test_every_value_that_the_signature_allows_lands_in_its_place(rows: list[dic
         assert strings.tolist() == [row["sex"] or ""]
 
 
+@settings(deadline=None)
 @given(st.lists(st.datetimes(), min_size=1, max_size=20))
 def test_training_and_serving_see_the_same_calendar(moments: list[datetime]):
     expected = calendar(np.array(moments, dtype="datetime64[us]"))
@@ -190,6 +193,7 @@ def test_training_and_serving_see_the_same_calendar(moments: list[datetime]):
     np.testing.assert_array_equal(given_parts, expected)
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)), st.integers(-720, 840))  # noqa: DTZ001
 def test_an_offset_is_taken_into_account(moment: datetime, minutes: int):
     there = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(minutes=minutes)))

@@ -34,7 +34,10 @@ FAILURES = (TrainingFailure, ValueError, ArithmeticError, RuntimeError, MemoryEr
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One line of the leaderboard; `score` is the mean over the folds, higher is better."""
+    """One line of the leaderboard; `score` is that of the folds' predictions, None where the rows are too few for it.
+
+    All metrics used are better when they are higher.
+    """
 
     algorithm: str
     status: Literal["done", "dropped"]
@@ -97,7 +100,7 @@ def _train_best(
     progress: Progress,
 ) -> Trained:
     """The first by score that can also be trained on all rows; those that cannot drop out."""
-    ranked = sorted((entry for entry in board if entry.score is not None), key=lambda entry: -(entry.score or 0.0))
+    ranked = sorted((entry for entry in board if entry.status == "done"), key=_rank)
     for place, entry in enumerate(ranked):
         try:
             growth = len(prepared.split.train) / (rows * (1 - 1 / FOLDS))
@@ -109,10 +112,14 @@ def _train_best(
             board[board.index(entry)] = dropped = replace(entry, status="dropped", reason=_reason(error))
             progress.candidate(asdict(dropped))
             continue
-        leaderboard = sorted(board, key=lambda line: (line.status != "done", -(line.score or 0.0)))
+        leaderboard = sorted(board, key=_rank)
         return replace(trained, leaderboard=[asdict(line) for line in leaderboard])
     reasons = "; ".join(f"{entry.algorithm}: {entry.reason}" for entry in board)
     raise TrainingFailure("no_candidate", f"No algorithm could be trained ({reasons}).")
+
+
+def _rank(entry: Candidate) -> tuple[bool, bool, float]:
+    return entry.status != "done", entry.score is None, -(entry.score or 0.0)
 
 
 def _try(
@@ -138,8 +145,8 @@ def _check_worth(name: str, rows: int, clock: Clock) -> None:
 
 def cross_validate(
     name: str, prepared: Prepared, spec: TrainingSpec, rows: Integers, clock: Clock, progress: Progress
-) -> tuple[str, float]:
-    """The metric's name and its value over the predictions of all folds.
+) -> tuple[str, float | None]:
+    """The metric's name and its value over the predictions of all folds, None where they are too few.
 
     Raises:
         OutOfTime: by the first fold's time, the others would not finish.
@@ -162,6 +169,8 @@ def cross_validate(
         started = time.monotonic()
         progress.report("fit", fold, FOLDS)
         outside = numbers == fold
+        if not outside.any():
+            continue
         scores[outside] = _fit_fold(name, request, outside, clock.left / (FOLDS - fold))
         clock.require((time.monotonic() - started) * (FOLDS - fold - 1), "the other folds")
     predicted = numbers >= 0
@@ -169,7 +178,7 @@ def cross_validate(
     for metric in (SCORE[spec.task], FALLBACK_SCORE):
         if metrics.get(metric) is not None:
             return metric, float(metrics[metric])
-    raise TrainingFailure("no_score", "too few rows to compare")
+    return SCORE[spec.task], None
 
 
 def _fit_fold(name: str, request: Request, outside: NDArray[np.bool_], seconds: float) -> Floats:

@@ -1,10 +1,11 @@
 """Fitting a model by name, with the target brought to a scale on which float32 sums keep their digits."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelmill_training.algorithms import Model, Request, Rows, builder
+from modelmill_training.algorithms import Builder, Model, Request, Rows, builder
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import DOUBLE, FLOAT, GraphBuilder, doubles
 
@@ -32,8 +33,16 @@ class StandardisedTarget:
 
 
 def fit(algorithm: str, request: Request) -> Model:
-    """The fitted model of a catalogue entry."""
-    module = builder(algorithm)
+    """The fitted model of a catalogue entry; what libraries warn of goes to the job's log."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("once")
+        model = _fit(builder(algorithm), request)
+    for warning in caught:
+        request.progress.log(f"{warning.category.__name__}: {warning.message}")
+    return model
+
+
+def _fit(module: Builder, request: Request) -> Model:
     if request.classes:
         return module.fit(request)
     mean, scale = float(np.mean(request.train.target)), float(np.std(request.train.target)) or 1.0

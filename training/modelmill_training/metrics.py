@@ -19,13 +19,15 @@ FALLBACK_SCORE = "accuracy"
 
 
 def evaluate(target: Floats | Integers, scores: Floats, labels: list[str] | None) -> dict[str, Any]:
-    """All metrics of one part.
+    """All metrics of one part; none of a part without rows.
 
     Args:
         target: [N] values, or class indexes.
         scores: [N, 1] predicted values, or probabilities [N, classes].
         labels: the classes; None for regression.
     """
+    if len(target) == 0:
+        return {}
     return regression(target, scores[:, 0]) if labels is None else classification(target, scores, labels)
 
 

@@ -10,6 +10,7 @@ from modelmill_training.algorithms import Rows
 from modelmill_training.columns import choose_features, is_id_like, offered_columns
 from modelmill_training.data import Integers, Table, decode_column, read_arrow, read_schema
 from modelmill_training.environment import Environment
+from modelmill_training.failures import TrainingFailure
 from modelmill_training.features import Preprocessing, fit_preprocessing
 from modelmill_training.progress import Progress
 from modelmill_training.split import Split, hash_rows, split_rows
@@ -70,6 +71,9 @@ def prepare(environment: Environment, spec: TrainingSpec, progress: Progress) ->
     id_like = {column.name for column in offered if not asked_for and is_id_like(column, table.columns[column.name])}
     identity = hash_rows([values for name, values in table.columns.items() if name not in id_like], target.values)
     split = split_rows(identity, target.strata, spec.seed)
+    if len(split.test) == 0:
+        message = "Every class occurs only once, or in rows that repeat each other: nothing is left to test on."
+        raise TrainingFailure("too_few_rows", message)
     training = table.take(split.train)
     features, dropped = choose_features(offered, id_like, training)
     preprocessing = fit_preprocessing(features, training)

@@ -49,6 +49,8 @@ class Fitted:
 
     def predict(self, indexes: Integers) -> Floats:
         """Scores of some rows."""
+        if len(indexes) == 0:
+            return np.zeros((0, max(1, self.prepared.classes)))
         return self.model.predict(self.prepared.rows(indexes, scaled=self.scaled).features)
 
 

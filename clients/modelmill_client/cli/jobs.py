@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from modelmill_client.cli.command import command
-from modelmill_client.cli.live import JobLine, describe
+from modelmill_client.cli.live import JobLine, describe, describe_log
 from modelmill_client.cli.metrics import show_leaderboard, show_metrics
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import plain
@@ -48,7 +48,7 @@ def logs(
             sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
         else:
             moment = datetime.fromtimestamp(line["timestamp"] / 1000, UTC)
-            sys.stdout.write(f"{moment:%H:%M:%S} {plain(line['message'].rstrip())}\n")
+            sys.stdout.write(f"{moment:%H:%M:%S} {plain(describe_log(line['message']))}\n")
         sys.stdout.flush()
 
 

@@ -1,5 +1,6 @@
 """Progress on stderr: a moving line on a terminal, one line per change elsewhere."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,16 +13,41 @@ if TYPE_CHECKING:
 
 
 def describe(job: dict[str, Any]) -> str:
-    """A job's state in one line, such as `training · fit 12/50 · loss 0.21 · val_loss 0.25`."""
+    """A job's state in one line, such as `training · mlp fit 12/50 · loss 0.21 · val_loss 0.25`."""
     parts = [str(job["status"])]
     progress = job.get("progress") or {}
     if job["status"] == "training" and progress.get("phase"):
-        steps = f" {progress.get('step')}/{progress['total']}" if progress.get("total") else ""
-        parts.append(f"{progress['phase']}{steps}")
-        parts += [f"{name} {cell(round(value, 4))}" for name, value in numbers(progress.get("metrics") or {}).items()]
+        parts.append(describe_progress(progress))
     elif job.get("reason"):
         parts.append(str(job["reason"]))
     return plain(" · ".join(parts))
+
+
+def describe_progress(progress: dict[str, Any]) -> str:
+    """One report of a job that is training, such as `mlp fit 12/50 · loss 0.21`."""
+    algorithm = f"{progress['algorithm']} " if progress.get("algorithm") else ""
+    steps = f" {progress.get('step')}/{progress['total']}" if progress.get("total") else ""
+    metrics = numbers(progress.get("metrics") or {}).items()
+    return " · ".join(
+        [f"{algorithm}{progress['phase']}{steps}", *(f"{name} {cell(round(value, 4))}" for name, value in metrics)]
+    )
+
+
+def describe_log(message: str) -> str:
+    """A line of a job's log; what it reports to programs is put into words."""
+    try:
+        report: Any = json.loads(message) if message.startswith('{"modelmill"') else None
+    except ValueError:
+        report = None
+    match report:
+        case {"modelmill": "progress", "phase": str()}:
+            return describe_progress(report)
+        case {"modelmill": "candidate", "algorithm": str(algorithm), "status": str(status), **rest}:
+            score = f" · {rest['metric']} {cell(rest['score'])}" if rest.get("score") is not None else ""
+            reason = f" · {rest['reason']}" if rest.get("reason") else ""
+            return f"{algorithm} {status}{score}{reason}"
+        case _:
+            return message.rstrip()
 
 
 class JobLine:

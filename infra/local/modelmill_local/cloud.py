@@ -96,7 +96,7 @@ class LocalCloud:
             for name in order:
                 try:
                     self._functions[name].prewarm()
-                except (OSError, RuntimeError) as error:
+                except (OSError, functions.StoppedError) as error:
                     log.debug("%s: %s", name, error)  # stopped meanwhile
 
         threading.Thread(target=run, name="prewarm", daemon=True).start()

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from modelmill_local.functions import EventTooLargeError
+from modelmill_local.functions import EventTooLargeError, StoppedError
 from modelmill_local.gateway import Target
 from modelmill_local.instance import Outcome
 from modelmill_local.intrinsics import REGION
@@ -54,7 +54,7 @@ class Poller:
         while not self._stopped.is_set():
             try:
                 self.poll()
-            except (BotoCoreError, ClientError, RuntimeError) as error:
+            except (BotoCoreError, ClientError, StoppedError) as error:
                 if not self._stopped.wait(1.0):
                     log.warning("%s: %s", self._source.queue_arn, error)
 

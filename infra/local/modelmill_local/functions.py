@@ -19,6 +19,10 @@ class EventTooLargeError(Exception):
     """The event is over Lambda's 6 MB for a synchronous call."""
 
 
+class StoppedError(Exception):
+    """The local cloud is going down."""
+
+
 class Function:
     """A function that can be invoked by several threads at once."""
 
@@ -32,7 +36,10 @@ class Function:
         self._closed = False
 
     def invoke(self, event: bytes) -> Outcome:
-        """Run the function on one event, waiting for a free environment. Raises: EventTooLargeError."""
+        """Run the function on one event, waiting for a free environment.
+
+        Raises: EventTooLargeError, StoppedError.
+        """
         if len(event) > _LARGEST_EVENT:
             raise EventTooLargeError(f"{len(event)} bytes exceeded the maximum of {_LARGEST_EVENT} bytes")
         request_id = str(uuid.uuid4())
@@ -42,7 +49,7 @@ class Function:
                 outcome = instance.invoke(event, request_id)
             finally:
                 self._put_back(instance)
-        if outcome.failed:
+        if outcome.failed and not self._closed:
             self._note(f"{request_id} {outcome.payload.decode('utf-8', 'replace')}")
         return outcome
 
@@ -54,7 +61,7 @@ class Function:
                 failed = instance.warm_up()
             finally:
                 self._put_back(instance)
-        if failed:
+        if failed and not self._closed:
             self._note(failed.payload.decode("utf-8", "replace"))
             log.error("%s cannot start: %s", self.spec.name, failed.payload.decode("utf-8", "replace"))
 
@@ -62,9 +69,12 @@ class Function:
         """End every environment, in the middle of an invocation too."""
         with self._lock:
             self._closed = True
-            instances, self._all = self._all, set()
-        for instance in instances:
-            instance.kill()
+            idle, self._idle = self._idle, []
+            busy = self._all - set(idle)
+        for instance in busy:
+            instance.interrupt()
+        for instance in idle:
+            instance.close()
 
     def _take(self) -> Instance:
         with self._lock:
@@ -72,10 +82,10 @@ class Function:
                 instance = self._idle.pop()
                 if instance.alive:
                     return instance
-                instance.kill()
+                instance.close()
                 self._all.discard(instance)
             if self._closed:
-                raise RuntimeError(f"{self.spec.name} has been stopped")
+                raise StoppedError(f"{self.spec.name} has been stopped")
             instance = Instance(self.spec, self._log_file)
             self._all.add(instance)
             return instance
@@ -85,6 +95,7 @@ class Function:
             if instance.alive and not self._closed:
                 self._idle.append(instance)
             else:
+                instance.close()
                 self._all.discard(instance)
 
     def _note(self, line: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from modelmill_local.functions import EventTooLargeError
+from modelmill_local.functions import EventTooLargeError, StoppedError
 from modelmill_local.http_events import BadAnswerError, Response, from_answer, message, to_event
 from modelmill_local.instance import Outcome
 from modelmill_local.template import Stack
@@ -93,7 +93,7 @@ class Gateway:
         """Refuse new connections and end the open ones."""
         self._listener.close()
         for connection in list(self._open):
-            connection.close()
+            connection.interrupt()
 
     def answer(self, request: Request, source_ip: str) -> Response:
         """The response to one request."""
@@ -157,6 +157,8 @@ def _invoke(route: Route, event: bytes) -> Response:
         return message(500, "Internal Server Error") if outcome.failed else from_answer(outcome.payload)
     except EventTooLargeError:
         return message(413, "Request Entity Too Large")
+    except StoppedError:
+        return message(503, "Service Unavailable")
     except BadAnswerError as error:
         log.error("%s: %s", route.key, error)
         return message(500, "Internal Server Error")

@@ -106,11 +106,15 @@ class Instance:
             return _error("Function.ResponseSizeTooLarge", text)
         return Outcome(request.body, failed=request.target.endswith("/error"))
 
-    def kill(self) -> None:
-        """End the process and all that it started."""
+    def interrupt(self) -> None:
+        """End the process and all that it started, from any thread; an invocation under way fails."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def close(self) -> None:
+        """End the process; for the thread that uses it, or when none does."""
+        self.interrupt()
         if self._connection is not None:
             self._connection.close()
         self._listener.close()
@@ -191,7 +195,7 @@ class Instance:
         return self._give_up(_error("Runtime.ExitError", f"{prefix}Error: Runtime exited with error: {how}"))
 
     def _give_up(self, outcome: Outcome) -> Outcome:
-        self.kill()
+        self.close()
         return outcome
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from modelmill_local.functions import EventTooLargeError, StoppedError
 from modelmill_local.intrinsics import ACCOUNT, REGION
 from modelmill_local.template import Resource, Stack
 
@@ -51,7 +54,7 @@ class Schedule:
         while True:
             try:
                 self._send(self._tick.target_arn, self._tick.input or _scheduled_event(self._tick.rule_arn))
-            except OSError as error:
+            except (OSError, BotoCoreError, ClientError, EventTooLargeError, StoppedError) as error:
                 log.warning("%s: %s", self._tick.rule_arn, error)
             if self._stopped.wait(self._tick.seconds):
                 return

@@ -7,7 +7,6 @@ from typing import Any
 
 MOUNT = "/opt/ml"
 _SCRIPTS = (".py", ".sh")
-_HOSTS = {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"}
 
 
 class DataDownloadError(Exception):
@@ -29,7 +28,7 @@ class TrainingFolder:
         channels = self._request.get("InputDataConfig", [])
         self._configure("hyperparameters", self._request.get("HyperParameters", {}))
         self._configure("inputdataconfig", {c["ChannelName"]: {"TrainingInputMode": "File"} for c in channels})
-        self._configure("resourceconfig", _HOSTS)
+        self._configure("resourceconfig", _hosts(self._request["ResourceConfig"].get("InstanceType", "local")))
         for channel in channels:
             self._download(channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"])
 
@@ -91,6 +90,18 @@ class TrainingFolder:
                     tar.add(folder / name, name)
             self._s3.upload_file(str(archive), *split_uri(target))
         return target
+
+
+def _hosts(instance_type: str) -> dict[str, Any]:
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
+    return {
+        "current_host": "algo-1",
+        "current_instance_type": instance_type,
+        "current_group_name": group["instance_group_name"],
+        "hosts": ["algo-1"],
+        "instance_groups": [group],
+        "network_interface_name": "lo",
+    }
 
 
 def _local_name(key: str, prefix: str) -> str:

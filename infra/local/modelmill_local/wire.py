@@ -5,6 +5,7 @@ header lines over 64 KB that the Lambda runtime client sends, and parses headers
 than all the rest of the gateway.
 """
 
+import contextlib
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -85,12 +86,14 @@ class Connection:
         data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
         self._socket.sendall(data if head_only or status in (204, 304) else data + body)
 
-    def close(self) -> None:
-        """End the connection, also for a thread that reads from it."""
-        try:
+    def interrupt(self) -> None:
+        """End the connection from another thread than the one that reads from it, which is left to close it."""
+        with contextlib.suppress(OSError):  # the other side was faster
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the other side was faster
+
+    def close(self) -> None:
+        """End the connection."""
+        self.interrupt()
         self._reader.close()
         self._socket.close()
 

@@ -7,19 +7,24 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 3},
-    connect_timeout=2,
-    read_timeout=20,
-)
-
 
 @cache
 def client(service: str) -> Any:
-    """The client of a service, made once per process; S3 signs with SigV4 in every region."""
+    """A client for work in the background, made once per process."""
+    return _client(service, Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=20))
+
+
+@cache
+def prompt_client(service: str) -> Any:
+    """A client for work that somebody waits for: it gives up well within the gateway's 30 seconds."""
+    return _client(service, Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=1, read_timeout=5))
+
+
+def _client(service: str, config: Config) -> Any:
     if not os.environ.get("AWS_ENDPOINT_URL", "set"):
         del os.environ["AWS_ENDPOINT_URL"]
-    config = _CONFIG.merge(Config(signature_version="s3v4", s3=_addressing())) if service == "s3" else _CONFIG
+    if service == "s3":
+        config = config.merge(Config(signature_version="s3v4", s3=_addressing()))
     return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 

@@ -1,7 +1,6 @@
 """CSV: the delimiter, the header and the shape of every row, checked by Python's strict csv reader.
 
-DuckDB reads the cells afterwards. It is not trusted with the structure: it accepts some ragged rows, and names
-wrong lines after line breaks inside quotes.
+DuckDB reads the cells afterwards. It is not trusted with the structure: it accepts some ragged rows.
 """
 
 import csv
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
@@ -26,18 +25,21 @@ DELIMITERS = (",", ";", "\t", "|")
 
 _SAMPLE_ROWS = 50
 _BUFFER_BYTES = 8_000_000
+# A header like this says nothing about how many cells a row should have.
+_HOPELESS = ("too_many_columns", "unterminated_quote", "stray_quote")
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What lies below the header."""
+    """What lies below the header; `plain` when all lines of the file end alike."""
 
     count: int
+    plain: bool
     problems: list[Problem]
 
 
-def open_csv(path: Path, limits: ReadLimits) -> Table:
-    """The table in a CSV file; the first line that is not empty is its header.
+def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
+    """The table in a CSV file; the first line that is not empty is its header, empty lines are no rows.
 
     Raises:
         Rejected: every problem found, up to the limit.
@@ -45,31 +47,43 @@ def open_csv(path: Path, limits: ReadLimits) -> Table:
     check_text(path, limits)
     delimiter = _delimiter(path)
     names, skipped, problems = _header(path, delimiter, limits)
-    rows = _Rows(0, [])
-    if not problems or problems[0].code not in ("too_many_columns", "unterminated_quote"):
+    rows = _Rows(0, True, [])
+    if not problems or problems[0].code not in _HOPELESS:
         rows = _check_rows(path, delimiter, len(names), skipped, limits)
         problems += rows.problems
     if not problems and not rows.count:
         problems = [Problem("no_rows", "the file has a header and no rows")]
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
+    readable = path
+    if not rows.plain:
+        readable, skipped = _plain_copy(path, delimiter, len(names), skipped, scratch), 0
     cells = [f"c{place}" for place in range(len(names))]
-    relation = _relation(path, delimiter, cells, skipped)
+    relation = _relation(readable, delimiter, cells, skipped)
     return Table(names, relation, [text_cell(cell) for cell in cells], rows.count, partial(_find, path, delimiter))
 
 
 def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:
-    # Not strict: line ends may be mixed. The structure is known to be good.
     return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
         delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
         compression = 'none', nullstr = '', parallel = false, buffer_size = {_BUFFER_BYTES},
         columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
 
 
+def _plain_copy(path: Path, delimiter: str, width: int, skipped: int, scratch: Path) -> Path:
+    """The same records, each ended by one LF: DuckDB garbles files whose lines end in different ways."""
+    copy = scratch / "plain.csv"
+    with _records(path, delimiter) as (records, _), copy.open("w", encoding="utf-8", newline="") as file:
+        below = islice(records, skipped, None)
+        rows = (row or [""] for row in below) if width == 1 else filter(None, below)
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return copy
+
+
 @contextmanager
-def _records(path: Path, delimiter: str, *, strict: bool = True) -> "Iterator[Reader]":
+def _records(path: Path, delimiter: str, *, strict: bool = True) -> "Iterator[tuple[Reader, TextIO]]":
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        yield csv.reader(lines, delimiter=delimiter, strict=strict, skipinitialspace=True)
+        yield csv.reader(lines, delimiter=delimiter, strict=strict), lines
 
 
 def _delimiter(path: Path) -> str:
@@ -77,7 +91,7 @@ def _delimiter(path: Path) -> str:
 
     def score(delimiter: str) -> tuple[bool, float, int]:
         widths: list[int] = []
-        with _records(path, delimiter, strict=False) as records, suppress(csv.Error):
+        with _records(path, delimiter, strict=False) as (records, _), suppress(csv.Error):
             widths.extend(len(row) for row in islice(filter(None, records), _SAMPLE_ROWS))
         return (widths[0] > 1, widths.count(widths[0]) / len(widths), widths[0]) if widths else (False, 0.0, 0)
 
@@ -86,7 +100,7 @@ def _delimiter(path: Path) -> str:
 
 def _header(path: Path, delimiter: str, limits: ReadLimits) -> tuple[list[str], int, list[Problem]]:
     """The names, the number of empty lines before them, and what is wrong with them."""
-    with _records(path, delimiter) as records:
+    with _records(path, delimiter) as (records, _):
         start = 1
         try:
             for row in records:
@@ -102,7 +116,7 @@ def _header(path: Path, delimiter: str, limits: ReadLimits) -> tuple[list[str], 
 def _check_rows(path: Path, delimiter: str, width: int, skipped: int, limits: ReadLimits) -> _Rows:
     problems: list[Problem] = []
     count = 0
-    with _records(path, delimiter) as records:
+    with _records(path, delimiter) as (records, lines):
         for _ in range(skipped + 1):
             next(records)
         start = records.line_num + 1
@@ -118,9 +132,10 @@ def _check_rows(path: Path, delimiter: str, width: int, skipped: int, limits: Re
                 start = records.line_num + 1
         except csv.Error:
             problems.append(_broken(path, delimiter, start, records.line_num))
+        plain = not isinstance(lines.newlines, tuple)
     if count > limits.rows:
         problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
-    return _Rows(count, problems)
+    return _Rows(count, plain, problems)
 
 
 def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:
@@ -137,7 +152,7 @@ def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:
 
 
 def _find(path: Path, delimiter: str, column: int, test: Callable[[str], bool]) -> int | None:
-    with _records(path, delimiter) as records:
+    with _records(path, delimiter) as (records, _):
         start = 1
         for number, row in enumerate(records):
             if number and row and test(row[column]):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from modelmill.datasets.formats import ReadLimits
@@ -52,8 +51,8 @@ def text_cell(column: str) -> str:
 
 
 @contextmanager
-def connect(files: list[Path], limits: ReadLimits) -> "Iterator[DuckDBPyConnection]":
-    """A DuckDB that can open these files and its spill folder, nothing else, and cannot be told otherwise.
+def connect(files: list[Path], scratch: Path, limits: ReadLimits) -> "Iterator[DuckDBPyConnection]":
+    """A DuckDB that can open these files and the scratch folder, nothing else, and cannot be told otherwise.
 
     It has one thread: with more, row groups and sums of floating-point numbers would differ from run to run.
     """
@@ -62,16 +61,15 @@ def connect(files: list[Path], limits: ReadLimits) -> "Iterator[DuckDBPyConnecti
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{limits.memory_mb}MB",
         "threads": 1,
+        "temp_directory": str(scratch / "spill"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
     }
-    with (
-        TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as spill,
-        duckdb.connect(":memory:", config={**config, "temp_directory": spill}) as connection,
-    ):
+    with duckdb.connect(":memory:", config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET allowed_paths = $1", [[str(file) for file in files]])
+        connection.execute("SET allowed_directories = $1", [[str(scratch)]])
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

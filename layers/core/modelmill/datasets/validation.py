@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from modelmill.datasets.csv_file import open_csv
@@ -36,9 +37,12 @@ def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | Non
     limits = limits or ReadLimits()
     try:
         check_content(source, form)
-        with connect([source, parquet], limits) as connection:
+        with (
+            TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as scratch,
+            connect([source, parquet], Path(scratch), limits) as connection,
+        ):
             with _told(form, limits):
-                table = _open(source, form, limits, connection)
+                table = _open(source, form, limits, connection, Path(scratch))
                 file = _write(connection, table, parquet, source.stat().st_size)
             _check_cells(connection, table, file, limits)
             columns = profile(connection, file)
@@ -48,9 +52,9 @@ def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | Non
         raise
 
 
-def _open(source: Path, form: str, limits: ReadLimits, connection: "DuckDBPyConnection") -> Table:
+def _open(source: Path, form: str, limits: ReadLimits, connection: "DuckDBPyConnection", scratch: Path) -> Table:
     if form == "csv":
-        return open_csv(source, limits)
+        return open_csv(source, limits, scratch)
     if form == "jsonl":
         return open_jsonl(source, limits)
     return open_parquet(source, limits, connection)

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -57,15 +58,15 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def authenticate(keys: Keys, secret: str | None) -> Key:
-    """The key that this secret belongs to.
+def authenticate(find: Callable[[str], Key | None], secret: str | None) -> Key:
+    """The key that this secret belongs to; `find` is `Keys.find`, or something that remembers its answers.
 
     Raises:
         Unauthenticated: no secret, an unknown one or a revoked one.
     """
     if not secret:
         raise Unauthenticated("no API key: send it as 'x-api-key: mm_…' or 'Authorization: Bearer mm_…'")
-    key = keys.find(hash_secret(secret)) if secret.isascii() else None
+    key = find(hash_secret(secret)) if secret.isascii() else None
     if key is None:
         raise Unauthenticated("this API key is unknown or revoked")
     return key

@@ -117,7 +117,7 @@ class ControlPlane:
     def _authenticate(self, event: dict[str, Any]) -> Key | None:
         if event["rawPath"] in OPEN_PATHS or event["requestContext"]["http"]["method"] == "OPTIONS":
             return None
-        return authenticate(self.services.keys, sent_secret(event.get("headers", {})))
+        return authenticate(self.services.keys.find, sent_secret(event.get("headers", {})))
 
     def _refuse_fields(self, error: RequestValidationError) -> Response[str]:
         if not self.http.current_event.body and any(each.get("loc") == ("body",) for each in error.errors()):

@@ -12,7 +12,6 @@ from modelmill.errors import (
     ModelmillError,
     NotFound,
     TooLarge,
-    Unauthenticated,
 )
 from modelmill.ids import check_name
 from modelmill.serving.encode import MAX_ANSWER_BYTES, answer_bytes
@@ -20,7 +19,7 @@ from modelmill.serving.predict import predict
 from modelmill.serving.remembered import Remembered
 from modelmill.serving.serve import ModelServer, Wanted
 from modelmill.serving.watchdog import Watchdog
-from modelmill.tenancy.keys import Key, hash_secret
+from modelmill.tenancy.keys import Key, authenticate
 from modelmill.web.credentials import sent_secret
 from modelmill.web.events import Answer, Request
 from modelmill.web.predict_body import read_predict_body
@@ -76,7 +75,7 @@ class Inference:
 
     def _predict(self, request: Request, deadline: float, trace: Trace) -> Answer:
         name = _model_of(request)
-        key = self._authenticate(request.headers)
+        key = authenticate(self._key, sent_secret(request.headers))
         fields = trace.fields
         fields["tenant"], fields["model"] = key.tenant, name
         key.demand("predict")
@@ -98,15 +97,6 @@ class Inference:
         answer = _predicted(model.encode.predictions(outputs), name, served.version)
         trace.mark("encode")
         return answer
-
-    def _authenticate(self, headers: dict[str, str]) -> Key:
-        secret = sent_secret(headers)
-        if not secret:
-            raise Unauthenticated("no API key: send it as 'x-api-key: mm_…' or 'Authorization: Bearer mm_…'")
-        key = self._key(hash_secret(secret)) if secret.isascii() else None
-        if key is None:
-            raise Unauthenticated("this API key is unknown or revoked")
-        return key
 
 
 def _model_of(request: Request) -> str:
