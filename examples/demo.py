@@ -164,7 +164,7 @@ def predict(client: Client, session: Session, rows: Sequence[Row], version: dict
     if answer["version"] != version["version"]:
         raise DemoError(f"version {answer['version']} answered, expected {version['version']}")
     warm = [timed(client, instances)[0] for _ in range(WARM_CALLS)]
-    print(f"Latency over HTTP: cold {cold * 1000:.0f} ms (starts the function, loads and verifies the model),")
+    print(f"Latency over HTTP: cold {cold * 1000:.0f} ms (reads, verifies and loads the model),")
     print(f"                   warm {statistics.median(warm) * 1000:.1f} ms (median of {WARM_CALLS} calls)")
 
 

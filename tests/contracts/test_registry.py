@@ -2,7 +2,8 @@
 
 import pytest
 
-from modelmill.models.registry import Alias, ModelVersion, plan_move
+from modelmill.models.promotion import plan_move
+from modelmill.models.registry import Alias, ModelVersion
 from tests.cloud import TENANT, Cloud
 
 

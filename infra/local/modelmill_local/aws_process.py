@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modelmill_local.intrinsics import REGION
+from modelmill_local.intrinsics import ACCESS_KEY, REGION, SECRET_KEY
 from modelmill_local.workspace import StartError, Workspace
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 _STOP_SECONDS = 10.0
 
 
@@ -82,9 +82,14 @@ def _client(service: str, endpoint: str) -> Any:
         service,
         endpoint_url=endpoint,
         region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}, max_pool_connections=20),
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+        config=Config(
+            signature_version="s3v4" if service == "s3" else None,
+            s3={"addressing_style": "path"},
+            retries={"total_max_attempts": 2},
+            max_pool_connections=20,
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from modelmill_local.aws import LocalAws, Parts
 from modelmill_local.faults import Faults
-from modelmill_local.intrinsics import REGION
+from modelmill_local.intrinsics import ACCESS_KEY, REGION, SECRET_KEY
 from modelmill_local.journal import Journal
 from modelmill_local.objects import ObjectFolder, keep_in
 from modelmill_local.s3 import S3
@@ -65,8 +65,8 @@ def _client(service: str, endpoint: str) -> Any:
         service,
         endpoint_url=endpoint,
         region_name=REGION,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - moto checks none
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
         config=Config(s3={"addressing_style": "path"}),
     )
 

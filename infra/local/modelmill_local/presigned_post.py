@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from modelmill_local.intrinsics import ACCESS_KEY, SECRET_KEY
 from modelmill_local.objects import ObjectFolder, StoredFile
 
 _CHUNK = 1 << 20
@@ -128,9 +130,23 @@ def _checked_limit(form: Form, bucket: str) -> tuple[int, int | None]:
         raise UploadRefusedError(400, "InvalidArgument", text)
     if "policy" not in form.fields:
         raise UploadRefusedError(403, "AccessDenied", "Access Denied")
+    _check_signature(form.fields)
     policy = _decode(form.fields["policy"])
     policy.check({**form.fields, "key": form.key}, bucket, datetime.now(UTC))
     return policy.size_range
+
+
+def _check_signature(fields: Mapping[str, str]) -> None:
+    """Signature version 4 over the policy; of other people's keys the secret is not known."""
+    access_key, _, scope = fields.get("x-amz-credential", "").partition("/")
+    if access_key != ACCESS_KEY:
+        return
+    key = f"AWS4{SECRET_KEY}".encode()
+    for part in [*scope.split("/"), fields["policy"]]:
+        key = hmac.digest(key, part.encode(), "sha256")
+    if not hmac.compare_digest(key.hex(), fields.get("x-amz-signature", "")):
+        text = "The request signature we calculated does not match the signature you provided."
+        raise UploadRefusedError(403, "SignatureDoesNotMatch", text)
 
 
 def _decode(text: str) -> Policy:

@@ -3,20 +3,11 @@
 from typing import Any
 
 from modelmill import lease
-from modelmill.aws.dynamodb import (
-    ABSENT,
-    NOT_DUE,
-    Condition,
-    ConditionFailed,
-    Item,
-    Put,
-    Row,
-    Table,
-    Update,
-    due,
-)
+from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
+from modelmill.aws.items import Item, Row
 from modelmill.aws.rows import count, create_counted, from_item, to_item
 from modelmill.aws.tenancy import tenant_key
+from modelmill.aws.writes import ABSENT, Condition, Put, Update
 from modelmill.datasets.records import Dataset, DatasetFacts
 from modelmill.idempotency import IdempotencyKey
 from modelmill.pages import Page

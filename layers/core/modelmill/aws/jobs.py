@@ -5,22 +5,12 @@ from typing import Any
 
 from modelmill import lease
 from modelmill.aws.datasets import dataset_row
-from modelmill.aws.dynamodb import (
-    ABSENT,
-    NOT_DUE,
-    Condition,
-    ConditionFailed,
-    Item,
-    Put,
-    Row,
-    Table,
-    Update,
-    Write,
-    due,
-)
+from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
+from modelmill.aws.items import Item, Row
 from modelmill.aws.registry import model_row, move_writes, version_put
 from modelmill.aws.rows import count, create_counted, from_item, to_item
 from modelmill.aws.tenancy import tenant_key
+from modelmill.aws.writes import ABSENT, Condition, Put, Update, Write
 from modelmill.idempotency import IdempotencyKey
 from modelmill.jobs.records import RANKS, TERMINAL_RANK, Job, JobStatus
 from modelmill.models.registry import AliasMove, ModelVersion

@@ -3,20 +3,11 @@
 import time
 from collections.abc import Iterator
 
-from modelmill.aws.dynamodb import (
-    PRESENT,
-    Check,
-    Condition,
-    ConditionFailed,
-    Delete,
-    Put,
-    Row,
-    Table,
-    Update,
-    Write,
-)
+from modelmill.aws.dynamodb import ConditionFailed, Table
+from modelmill.aws.items import Row
 from modelmill.aws.rows import from_item, to_item
 from modelmill.aws.tenancy import tenant_key
+from modelmill.aws.writes import PRESENT, Check, Condition, Delete, Put, Update, Write
 from modelmill.models.registry import Alias, AliasMove, LedgerEntry, Model, ModelVersion
 from modelmill.pages import Page
 from modelmill.timestamps import iso

@@ -3,8 +3,10 @@
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from modelmill.aws.dynamodb import Condition, ConditionFailed, Item, Put, Row, Table, Update, Write
+from modelmill.aws.dynamodb import ConditionFailed, Table
+from modelmill.aws.items import Item, Row
 from modelmill.aws.tenancy import usage_row
+from modelmill.aws.writes import Condition, Put, Update, Write
 from modelmill.errors import Conflict, IdempotencyMismatch, QuotaExceeded
 from modelmill.idempotency import KEPT_SECONDS, IdempotencyKey
 

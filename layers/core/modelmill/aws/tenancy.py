@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from modelmill.aws.dynamodb import ABSENT, PRESENT, ConditionFailed, Delete, Item, Put, Row, Table
+from modelmill.aws.dynamodb import ConditionFailed, Table
+from modelmill.aws.items import Item, Row
+from modelmill.aws.writes import ABSENT, PRESENT, Delete, Put
 from modelmill.pages import Page
 from modelmill.tenancy.keys import Key
 from modelmill.tenancy.quotas import Usage

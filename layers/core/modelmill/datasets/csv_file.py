@@ -16,7 +16,7 @@ from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
 from modelmill.datasets.table import Table, literal, text_cell
-from modelmill.datasets.text import check_text
+from modelmill.datasets.text import check_text, chunks
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -31,10 +31,10 @@ _HOPELESS = ("too_many_columns", "unterminated_quote", "stray_quote")
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What lies below the header; `plain` when all lines of the file end alike."""
+    """What lies below the header, and whether all lines of the file end alike."""
 
     count: int
-    plain: bool
+    even: bool
     problems: list[Problem]
 
 
@@ -56,7 +56,7 @@ def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
     readable = path
-    if not rows.plain:
+    if not rows.even or _spaced_quotes(path, delimiter):
         readable, skipped = _plain_copy(path, delimiter, len(names), skipped, scratch), 0
     cells = [f"c{place}" for place in range(len(names))]
     relation = _relation(readable, delimiter, cells, skipped)
@@ -70,8 +70,20 @@ def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> s
         columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
 
 
+def _spaced_quotes(path: Path, delimiter: str) -> bool:
+    """Whether a quote may follow white space at the start of a cell, where it is text, but not to DuckDB."""
+    marks = [lead + b' "' for lead in (delimiter.encode(), b"\n", b"\r", b" ")]
+    tail = b"\n"
+    for chunk in chunks(path):
+        window = tail + chunk
+        if any(mark in window for mark in marks):
+            return True
+        tail = window[-2:]
+    return False
+
+
 def _plain_copy(path: Path, delimiter: str, width: int, skipped: int, scratch: Path) -> Path:
-    """The same records, each ended by one LF: DuckDB garbles files whose lines end in different ways."""
+    """The same records as plainly as can be, for files in which DuckDB would see other cells."""
     copy = scratch / "plain.csv"
     with _records(path, delimiter) as (records, _), copy.open("w", encoding="utf-8", newline="") as file:
         below = islice(records, skipped, None)
@@ -132,10 +144,10 @@ def _check_rows(path: Path, delimiter: str, width: int, skipped: int, limits: Re
                 start = records.line_num + 1
         except csv.Error:
             problems.append(_broken(path, delimiter, start, records.line_num))
-        plain = not isinstance(lines.newlines, tuple)
+        even = not isinstance(lines.newlines, tuple)
     if count > limits.rows:
         problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
-    return _Rows(count, plain, problems)
+    return _Rows(count, even, problems)
 
 
 def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:

@@ -18,7 +18,7 @@ def check_text(path: Path, limits: ReadLimits) -> None:
     """
     offset, line_start, blank = 0, 0, True
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for chunk in _chunks(path, min(_CHUNK_BYTES, limits.line_bytes)):
+    for chunk in chunks(path, min(_CHUNK_BYTES, limits.line_bytes)):
         if b"\0" in chunk:
             message = "found a NUL byte: the file is binary, or text that is not UTF-8"
             raise _rejected(path, "encoding", message, offset + chunk.index(b"\0"))
@@ -38,7 +38,7 @@ def check_text(path: Path, limits: ReadLimits) -> None:
         raise Rejected((Problem("empty_file", "the file has nothing but white space"),))
 
 
-def _chunks(path: Path, size: int = _CHUNK_BYTES) -> Iterator[bytes]:
+def chunks(path: Path, size: int = _CHUNK_BYTES) -> Iterator[bytes]:
     """The file's bytes, then one empty chunk that ends them."""
     with path.open("rb") as file:
         while chunk := file.read(size):
@@ -60,7 +60,7 @@ def _rejected(path: Path, code: str, message: str, offset: int) -> Rejected:
 def _line_at(path: Path, offset: int) -> int:
     """The number of the line that holds this byte; a line ends in LF, CRLF or CR."""
     line, last = 1, b""
-    for chunk in _chunks(path):
+    for chunk in chunks(path):
         part = chunk[:offset]
         line += part.count(b"\n") + part.count(b"\r") - part.count(b"\r\n")
         line -= last == b"\r" and part.startswith(b"\n")

@@ -10,7 +10,8 @@ from typing import Protocol
 from modelmill import lease
 from modelmill.jobs.records import Job, Jobs
 from modelmill.models.admission import AdmittedBundle
-from modelmill.models.registry import LIVE, AliasMove, ModelVersion, Registry, plan_move, summarize
+from modelmill.models.promotion import plan_move
+from modelmill.models.registry import LIVE, AliasMove, ModelVersion, Registry, summarize
 from modelmill.models.rejection import BundleRejected
 from modelmill.timestamps import iso
 

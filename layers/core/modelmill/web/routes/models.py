@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from modelmill.errors import NotFound
-from modelmill.models import registry
+from modelmill.models import promotion, registry
 from modelmill.models.manifest import MANIFEST_FILE, Manifest
 from modelmill.web.bodies import AliasBody, RollbackBody
 from modelmill.web.control import ControlPlane, Cursor, Limit, Services, no_content
@@ -84,13 +84,13 @@ def _add_aliases(control: ControlPlane) -> None:
     @http.put("/v1/models/<model>/aliases/<alias>", summary="Point an alias at a version", tags=["models"])
     def put_alias(model: str, alias: str, body: AliasBody) -> dict[str, Any]:
         key = control.demand("admin")
-        wanted = registry.Promotion(alias, body.version, body.reason, key.key_id, body.expected_revision)
-        return _moved(*registry.promote(services.registry, key.tenant, model, wanted))
+        wanted = promotion.Promotion(alias, body.version, body.reason, key.key_id, body.expected_revision)
+        return _moved(*promotion.promote(services.registry, key.tenant, model, wanted))
 
     @http.post("/v1/models/<model>/rollback", summary="Serve what was served before", tags=["models"])
     def rollback(model: str, body: RollbackBody) -> dict[str, Any]:
         key = control.demand("admin")
-        return _moved(*registry.rollback(services.registry, key.tenant, model, body.alias, key.key_id, body.reason))
+        return _moved(*promotion.rollback(services.registry, key.tenant, model, body.alias, key.key_id, body.reason))
 
     @http.get("/v1/models/<model>/ledger", summary="Every move of an alias, newest first", tags=["models"])
     def get_ledger(model: str, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:

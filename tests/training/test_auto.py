@@ -1,0 +1,113 @@
+"""The choice among algorithms."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelmill_training import auto
+from modelmill_training.algorithms import linear
+from tests.ml_tree import Columns, Data, builtin, progress_lines
+from tests.training.conftest import Train
+
+
+def checkerboard(rows: int = 900) -> Data:
+    """What no line can separate."""
+    random = np.random.default_rng(0)
+    points = random.uniform(0, 2, (rows, 2))
+    labels = (points.astype(int).sum(axis=1) % 2).tolist()
+    columns: Columns = {"x": ("number", points[:, 0].tolist()), "y": ("number", points[:, 1].tolist())}
+    return Data({**columns, "target": ("integer", labels)}, "target", "binary")
+
+
+def board_of(tree: Any) -> dict[str, dict[str, Any]]:
+    return {line["algorithm"]: line for line in tree.manifest.leaderboard}
+
+
+def test_the_best_is_trained_and_all_are_listed(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = train(checkerboard(), "auto")
+
+    board = tree.manifest.leaderboard or []
+    assert {line["algorithm"] for line in board} == {"linear", "random_forest", "gradient_boosting", "mlp"}
+    assert tree.manifest.algorithm == board[0]["algorithm"] != "linear"
+    assert tree.manifest.spec["algorithm"] == board[0]["algorithm"]
+    assert tree.manifest.metrics["test"]["accuracy"] > 0.95
+    assert [line["score"] for line in board[:3]] == sorted((line["score"] for line in board[:3]), reverse=True)
+    assert {line["metric"] for line in board} == {"roc_auc"}
+    assert board_of(tree)["mlp"]["status"] == "dropped"
+    assert "few for a net" in board_of(tree)["mlp"]["reason"]
+    told = [line for line in progress_lines(capsys.readouterr().out) if line["modelmill"] == "candidate"]
+    assert [{name: value for name, value in line.items() if name != "modelmill"} for line in told] == [
+        board_of(tree)[line["algorithm"]] for line in told
+    ]
+
+
+def test_a_straight_line_wins_where_there_is_one(train: Train) -> None:
+    tree = train(builtin("diabetes"), "auto")
+    assert tree.manifest.algorithm == "linear"
+    assert board_of(tree)["linear"]["metric"] == "r2"
+
+
+def test_what_does_not_fit_into_the_budget_is_listed_as_not_finished(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given that a fold of any candidate takes a second
+    fit = auto.fit
+
+    def slow(*arguments: Any) -> Any:
+        time.sleep(1)
+        return fit(*arguments)
+
+    monkeypatch.setattr(auto, "fit", slow)
+
+    tree = train(checkerboard(), "auto", hyperparameters={"time_budget_s": 4})
+
+    board = board_of(tree)
+    assert tree.manifest.algorithm == "linear"
+    assert board["linear"]["status"] == "done"
+    assert board["gradient_boosting"]["status"] == "dropped"
+    assert "not finished: the other folds would take about 2 s" in board["gradient_boosting"]["reason"]
+    assert board["random_forest"]["score"] is None
+
+
+def test_a_candidate_that_breaks_drops_out_with_the_reason(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> None:
+        raise ValueError("the matrix is singular")
+
+    monkeypatch.setattr(linear, "fit", broken)
+    tree = train(builtin("diabetes"), "auto")
+    assert board_of(tree)["linear"]["reason"] == "ValueError: the matrix is singular"
+    assert tree.manifest.algorithm in ("random_forest", "gradient_boosting")
+
+
+def test_a_winner_that_is_too_large_gives_way_to_the_next(train: Train) -> None:
+    tree = train(checkerboard(), "auto", max_model_bytes=3000)
+    assert tree.manifest.algorithm == "linear"
+    assert "expected at most 0.0 MB" in board_of(tree)["random_forest"]["reason"]
+    assert board_of(tree)["random_forest"]["score"] > board_of(tree)["linear"]["score"]
+
+
+def test_nothing_left_fails_with_all_reasons(train: Train) -> None:
+    tree = train(checkerboard(), "auto", max_model_bytes=100)
+    assert tree.failure is not None
+    assert tree.failure.startswith("no_candidate: No algorithm could be trained (")
+    assert "use fewer columns" in tree.failure
+
+
+def test_large_data_is_sampled_in_proportion(monkeypatch: pytest.MonkeyPatch, train: Train) -> None:
+    sampled: list[np.ndarray] = []
+    choose = auto.sample_rows
+
+    def spy(prepared: Any, seed: int) -> np.ndarray:
+        rows = choose(prepared, seed)
+        sampled.append(prepared.target.values[rows])
+        return rows
+
+    monkeypatch.setattr(auto, "MAX_ROWS", 300)
+    monkeypatch.setattr(auto, "sample_rows", spy)
+    data = checkerboard()
+    labels = ["rare" if row % 10 == 0 else "often" for row in range(900)]
+    tree = train(data.with_columns(target=("category", labels)), "auto", hyperparameters={"time_budget_s": 30})
+    assert tree.failure is None
+    assert np.bincount(sampled[0]).tolist() == [270, 30]
