@@ -1,6 +1,7 @@
 """Parts of the local cloud for tests: toy functions, and the local AWS in a folder of its own."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import dedent
@@ -9,6 +10,22 @@ from modelmill_local.aws_process import AwsProcess, listen
 from modelmill_local.functions import Function
 from modelmill_local.instance import FunctionSpec
 from modelmill_local.workspace import Workspace
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and not just waiting for its parent to take note of its end."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until_gone(pids: Iterable[int]) -> None:
+    """Fails where one of the processes is still there after ten seconds."""
+    deadline = time.monotonic() + 10
+    while left := [pid for pid in pids if runs(pid)]:
+        assert time.monotonic() < deadline, f"{left} outlive the local cloud"
+        time.sleep(0.05)
 
 
 @contextmanager

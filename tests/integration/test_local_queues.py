@@ -45,7 +45,9 @@ def queue(aws, request):
 
 
 def poller(aws, queue, consumer, **settings):
-    return Poller(EventSource(queue[0], "arn:aws:sqs:us-east-1:123456789012:q", consumer, **settings), aws.client("sqs"))
+    return Poller(
+        EventSource(queue[0], "arn:aws:sqs:us-east-1:123456789012:q", consumer, **settings), aws.client("sqs")
+    )
 
 
 def send(aws, queue, *bodies):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_parts import local_aws
+from tests.local_parts import local_aws, wait_until_gone
 
 ROLE = "arn:aws:iam::123456789012:role/training"
 START = """
@@ -187,7 +187,7 @@ def children(pid: int) -> list[int]:
 def running_guard(aws, jobs, name: str) -> int:
     """The process that watches over a job's script."""
     folder = f"/training/{name}"
-    found = [pid for pid in children(aws.process.pid) if os.readlink(f"/proc/{pid}/cwd").endswith(folder)]
+    found = [pid for pid in children(aws.process.pid) if str(Path(f"/proc/{pid}/cwd").readlink()).endswith(folder)]
     assert len(found) == 1
     return found[0]
 
@@ -201,7 +201,7 @@ def test_a_job_killed_from_outside_fails_with_its_cause(aws, jobs, whom):
     os.kill(script if whom == "script" else guard, signal.SIGKILL)
     job = jobs.wait(name)
     assert (job["TrainingJobStatus"], job["FailureReason"]) == ("Failed", "AlgorithmError: , exit code: 137")
-    assert not Path(f"/proc/{script}").exists()
+    wait_until_gone([script])
 
 
 @pytest.mark.parametrize(
@@ -209,17 +209,14 @@ def test_a_job_killed_from_outside_fails_with_its_cause(aws, jobs, whom):
     [
         ({"TrainingJobName": "under_score"}, "regular expression pattern"),
         ({"ResourceConfig": {"InstanceType": "ml.none", "InstanceCount": 1, "VolumeSizeInGB": 1}}, "enum value set"),
-        ({"ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 0, "VolumeSizeInGB": 1}}, "InstanceCount"),
         ({"HyperParameters": {"a": "x" * 3000}}, "length less than or equal to 2500"),
-        ({"RoleArn": "training"}, "RoleArn"),
+        ({"RoleArn": "arn:aws:iam::1:training"}, "RoleArn"),
         ({"OutputDataConfig": {"S3OutputPath": "http://x"}}, "S3OutputPath"),
     ],
 )
 def test_requests_that_sagemaker_refuses_are_refused(jobs, changes, message):
-    jobs.client.meta.events.register_first("before-parameter-build.sagemaker", lambda **_: None)
-    with pytest.raises(Exception, match=message) as caught:
+    with pytest.raises(ClientError, match=message):
         jobs.create(**changes)
-    assert type(caught.value).__name__ in ("ClientError", "ParamValidationError")
 
 
 def test_names_are_unique_and_unknown_ones_are_told(jobs):
@@ -250,10 +247,7 @@ def test_a_restart_keeps_records_and_logs_and_fails_what_was_running(tmp_path):
         scripts = [children(running_guard(aws, jobs, name))[0] for name in (running, stubborn)]
         os.kill(aws.process.pid, signal.SIGKILL)
         aws.process.wait()
-        deadline = time.monotonic() + 5
-        while any(Path(f"/proc/{pid}").exists() for pid in scripts):
-            assert time.monotonic() < deadline, "jobs outlive the local cloud"
-            time.sleep(0.05)
+        wait_until_gone(scripts)
     with local_aws(tmp_path) as aws:
         aws.control("POST", "restore")
         again = object.__new__(Jobs)
@@ -351,7 +345,7 @@ class TestModelTrainer:
 
         model = trainer("fail", FAIL="1", STEP_SECONDS="0")
         model.train(wait=False, logs=False)
-        with pytest.raises(FailedStatusError, match="AlgorithmError: .*exit code: "):
+        with pytest.raises(FailedStatusError, match=r"(?s)AlgorithmError: .*exit code: 3"):
             model._latest_training_job.wait(poll=1, logs=False)
 
 

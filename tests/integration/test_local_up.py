@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.local_parts import wait_until_gone
+
 SECONDS = 60
 
 
@@ -58,20 +60,6 @@ def descendants(pid: int) -> set[int]:
         for child in map(int, path.read_text().split()):
             found |= {child} | descendants(child)
     return found
-
-
-def wait_until_gone(pids: set[int]) -> None:
-    deadline = time.monotonic() + 10
-    while left := [pid for pid in pids if _runs(pid)]:
-        assert time.monotonic() < deadline, f"{left} outlive the local cloud"
-        time.sleep(0.05)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def names_of_datasets(state: Path) -> list[str]:

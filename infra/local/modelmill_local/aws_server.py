@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -40,6 +41,7 @@ class _Handler(MotoRequestHandler):
 
 def make(state: Path, logs: Path, endpoint: str, jobs_at_once: int) -> tuple[LocalAws, Parts]:
     """The application, with its state below `state`."""
+    shutil.rmtree(state / "training", ignore_errors=True)  # of jobs that a killed process left
     faults = Faults()
     files = ObjectFolder(state / "objects")
     keep_in(files)

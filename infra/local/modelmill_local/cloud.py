@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from modelmill_local import bootstrap, event_sources, functions, gateway, resources, schedules, template
 from modelmill_local.aws_process import CREDENTIALS, AwsProcess, listen, log_tail
 from modelmill_local.intrinsics import ACCOUNT, TemplateError
@@ -69,9 +71,9 @@ class LocalCloud:
         try:
             stack = self._make_stack(path)
             self._serve(stack, listener)
-        except (TemplateError, ValueError) as error:
+        except (TemplateError, ValueError, ClientError) as error:
             raise StartError(f"{path}: {error}") from error
-        except ConnectionError as error:
+        except (ConnectionError, BotoCoreError) as error:
             end = log_tail(self.workspace.logs / "aws.log")
             raise StartError(f"the local AWS has ended ({end}); see {self.workspace.logs / 'aws.log'}") from error
         self.workspace.publish(self.url, self.secret)

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 # What the local cloud's own clients and functions sign with; moto takes any other as well.
-ACCESS_KEY = SECRET_KEY = "local"
+ACCESS_KEY = "local"
+SECRET_KEY = ACCESS_KEY
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 _MISSING = object()

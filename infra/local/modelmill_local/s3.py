@@ -22,6 +22,8 @@ from modelmill_local.presigned_post import Form, UploadRefusedError, read_form
 
 _STREAM_FROM = 4 << 20
 _CHUNK = 1 << 20
+# moto's HEAD gives the checksum of several parts as if it were one of the whole.
+_NOT_FOR_HEAD = ("HTTP_RANGE", "HTTP_X_AMZ_CHECKSUM_MODE")
 
 
 class S3:
@@ -86,8 +88,7 @@ class S3:
         span = asked.range_for_length(size) if asked else (0, size)
         if span is None:
             return None  # moto words the refusal
-        # moto's HEAD gives the checksum of several parts as if it were one of the whole.
-        head = {name: value for name, value in environ.items() if name not in ("HTTP_RANGE", "HTTP_X_AMZ_CHECKSUM_MODE")}
+        head = {name: value for name, value in environ.items() if name not in _NOT_FOR_HEAD}
         described = call(self._moto, head | {"REQUEST_METHOD": "HEAD"})
         if described.status != 200:
             return None

@@ -12,6 +12,8 @@ from botocore.validate import ParamValidator
 
 from modelmill_local.answers import ServiceError
 
+_CLASSES = {r"\p{Alnum}": r"\w", r"\p{L}": r"\w", r"\p{N}": r"\d", r"\p{Z}": r"\s"}
+
 
 def check(operation: str, request: dict[str, Any]) -> None:
     """Raises ServiceError where `request` is not one that SageMaker takes for `operation`."""
@@ -66,7 +68,9 @@ def _string_problems(value: str, shape: StringShape, path: str) -> Iterator[str]
 
 def _in_python(pattern: str) -> str:
     """A pattern of the model with Java's Unicode classes in Python's words."""
-    return pattern.replace(r"\p{Alnum}", r"\w").replace(r"\p{L}", r"\w").replace(r"\p{N}", r"\d").replace(r"\p{Z}", r"\s")
+    for java, python in _CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return pattern
 
 
 def _too_many(value: Any, shape: Shape, path: str) -> Iterator[str]:
