@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelmill_client.errors import ClientError
+from modelmill_client.errors import InvalidInput
 
 # The server reads these as missing when a dataset is uploaded, and so does pandas.
 MISSING = frozenset(
@@ -37,7 +37,7 @@ _FALSE = frozenset({"false", "f", "no", "n", "0"})
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class CellError(ClientError):
+class CellError(InvalidInput):
     """A cell that is not what the signature says."""
 
 

@@ -2,6 +2,7 @@
 
 ClientError
 ├── ConfigurationError    no address, no key, or an unreadable state folder
+├── InvalidInput          what the caller gave cannot be read or sent
 ├── ConnectionFailed      the server cannot be reached, or the connection broke
 ├── UploadFailed          the storage refused the bytes of a file
 ├── LocalCloudFailed      `modelmill up`, run by a program, did not start
@@ -30,6 +31,10 @@ class ClientError(Exception):
 
 class ConfigurationError(ClientError):
     """The client does not know where to go or with which key."""
+
+
+class InvalidInput(ClientError):
+    """A file, a row or a value that the caller gave cannot be read or sent; nothing was asked of the server."""
 
 
 class ConnectionFailed(ClientError):

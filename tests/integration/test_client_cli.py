@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from modelmill_client.cli.app import app
 from typer.testing import CliRunner, Result
 
+from modelmill_client.cli.app import app
 from tests.integration.client_server import Answer, FakeApi, Seen
 
 Run = Callable[..., Result]

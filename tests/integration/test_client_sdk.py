@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from modelmill_client import (
     Client,
     ConfigurationError,
@@ -21,7 +22,6 @@ from modelmill_client import (
     UploadFailed,
     WaitTimeout,
 )
-
 from tests.integration.client_server import Answer, FakeApi, Seen
 
 DATASET = {"dataset_id": "ds-1", "name": "cells", "status": "ready", "problems": []}

@@ -250,3 +250,16 @@ def test_control_refuses_what_it_does_not_know(aws):
     assert httpx.get(f"{aws.endpoint}/_local/other").status_code == 404
     assert httpx.post(f"{aws.endpoint}/_local/faults", content=b'{"fail": 1}').status_code == 400
     assert httpx.get(f"{aws.endpoint}/_local/health").status_code == 200
+
+
+def test_a_large_object_is_stored_whole_and_conditions_hold(aws):
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="large-puts")
+    body = bytes(range(256)) * 40_000
+    made = s3.put_object(Bucket="large-puts", Key="a", Body=body, IfNoneMatch="*", ContentType="text/x")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket="large-puts", Key="a", Body=body[::-1], IfNoneMatch="*")
+    s3.put_object(Bucket="large-puts", Key="small", Body=b"small")
+    found = s3.get_object(Bucket="large-puts", Key="a")
+    assert (found["Body"].read(), found["ContentType"], found["ETag"]) == (body, "text/x", made["ETag"])
+    assert s3.get_object(Bucket="large-puts", Key="small")["Body"].read() == b"small"

@@ -5,4 +5,4 @@ from modelmill_client.cells import MISSING
 
 
 def test_both_take_the_same_cells_for_missing() -> None:
-    assert MISSING == frozenset(SERVER_MISSING)
+    assert frozenset(SERVER_MISSING) == MISSING

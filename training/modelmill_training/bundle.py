@@ -36,8 +36,8 @@ def check_size(algorithm: str, size: int, limit: int) -> None:
         ModelTooLarge: names the settings to change.
     """
     if size > limit:
-        megabytes = f"Got a model of {size / 1e6:.1f} MB, expected at most {limit / 1e6:.1f} MB"
-        raise ModelTooLarge(f"{megabytes}: {_SIZE_SETTINGS.get(algorithm, 'ask for a smaller model')}.")
+        sizes = f"Got a model of {size:,} bytes, expected at most {limit:,}"
+        raise ModelTooLarge(f"{sizes}: {_SIZE_SETTINGS.get(algorithm, 'ask for a smaller model')}.")
 
 
 def write_split(folder: Path, split: Split, rows: NDArray[np.int64]) -> None:

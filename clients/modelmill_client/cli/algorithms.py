@@ -8,7 +8,7 @@ import typer
 
 from modelmill_client.cli.command import command
 from modelmill_client.cli.session import Session
-from modelmill_client.errors import ConfigurationError
+from modelmill_client.errors import InvalidInput
 
 
 def algorithms(
@@ -34,7 +34,7 @@ def _find(catalogue: Iterable[dict[str, Any]], name: str) -> dict[str, Any]:
         if algorithm["name"] == name:
             return algorithm
     known = ", ".join(algorithm["name"] for algorithm in catalogue)
-    raise ConfigurationError(f"there is no algorithm {name!r}, expected one of {known}")
+    raise InvalidInput(f"there is no algorithm {name!r}, expected one of {known}")
 
 
 def _show(session: Session, algorithm: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from modelmill_client.errors import (
     ClientError,
     ConfigurationError,
     ConnectionFailed,
+    InvalidInput,
     NotReady,
     UploadFailed,
     WaitTimeout,
@@ -24,6 +25,7 @@ EXIT_FAILED, EXIT_USAGE, EXIT_API, EXIT_UNREACHABLE, EXIT_TIMEOUT, EXIT_INTERRUP
 
 _EXIT_CODES: tuple[tuple[type[ClientError], int], ...] = (
     (ConfigurationError, EXIT_USAGE),
+    (InvalidInput, EXIT_USAGE),
     (ApiError, EXIT_API),
     (UploadFailed, EXIT_API),
     (ConnectionFailed, EXIT_UNREACHABLE),

@@ -14,7 +14,7 @@ from modelmill_client.cli.command import command
 from modelmill_client.cli.rows import CsvRows, json_lines, json_text, opened
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.writers import FORMATS, make_writer, output
-from modelmill_client.errors import ConfigurationError
+from modelmill_client.errors import InvalidInput
 
 
 class Format(StrEnum):
@@ -72,9 +72,9 @@ def register(app: typer.Typer) -> None:
 def _check(csv: Path | None, jsonl: Path | None, json: str | None, version: int | None, alias: str | None) -> None:
     given = [source for source in (csv, jsonl, json) if source is not None]
     if len(given) != 1:
-        raise ConfigurationError(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl and --json")
+        raise InvalidInput(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl and --json")
     if version is not None and alias is not None:
-        raise ConfigurationError("got --version and --alias, expected at most one of them")
+        raise InvalidInput("got --version and --alias, expected at most one of them")
 
 
 def _open(
@@ -120,6 +120,6 @@ def _run(session: Session, model: str, source: _Source, writer: Any, batch_size:
             done += len(part)
         count += done
     if not count:
-        raise ConfigurationError("the input has no rows, expected at least one")
+        raise InvalidInput("the input has no rows, expected at least one")
     writer.close()
     session.remark(f"{count} {'row' if count == 1 else 'rows'} predicted by {model} version {answer.get('version')}")

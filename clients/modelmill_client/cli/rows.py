@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from modelmill_client.cells import CellError, to_instance
-from modelmill_client.errors import ConfigurationError
+from modelmill_client.errors import InvalidInput
 
 _STDIN = Path("-")
 _DELIMITERS = (",", ";", "\t", "|")
@@ -24,7 +24,7 @@ def opened(path: Path) -> Iterator[TextIO]:
     try:
         file = path.open(encoding="utf-8-sig", newline="")
     except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     with file:
         yield file
 
@@ -38,7 +38,7 @@ class CsvRows:
         self.columns, self._delimiter, self._header_line = _read_header(file, names)
         missing = sorted(names - set(self.columns))
         if missing:
-            raise ConfigurationError(
+            raise InvalidInput(
                 f"the CSV lacks {_listed(missing)}, expected all of {_listed(feature['name'] for feature in features)}"
             )
         self.unused = [column for column in self.columns if column not in names]
@@ -52,19 +52,15 @@ class CsvRows:
                 if cells:
                     yield cells, self._instance(cells, self._header_line + reader.line_num)
         except (csv.Error, UnicodeDecodeError) as error:
-            raise ConfigurationError(
-                f"line {self._header_line + reader.line_num} is not CSV in UTF-8: {error}"
-            ) from error
+            raise InvalidInput(f"line {self._header_line + reader.line_num} is not CSV in UTF-8: {error}") from error
 
     def _instance(self, cells: list[str], line: int) -> dict[str, Any]:
         if len(cells) != len(self.columns):
-            raise ConfigurationError(
-                f"line {line} has {len(cells)} cells, expected {len(self.columns)} as in the header"
-            )
+            raise InvalidInput(f"line {line} has {len(cells)} cells, expected {len(self.columns)} as in the header")
         try:
             return to_instance(dict(zip(self.columns, cells, strict=True)), self._features)
         except CellError as error:
-            raise ConfigurationError(f"line {line}: {error}") from error
+            raise InvalidInput(f"line {line}: {error}") from error
 
 
 def json_lines(file: TextIO) -> Iterator[Any]:
@@ -104,14 +100,12 @@ def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"{where} got {text.strip()[:60]!r}, expected JSON: {error}") from error
+        raise InvalidInput(f"{where} got {text.strip()[:60]!r}, expected JSON: {error}") from error
 
 
 def _instance(value: Any, where: str) -> Any:
     if not isinstance(value, dict | list):
-        raise ConfigurationError(
-            f"{where} has {json.dumps(value)[:60]}, expected an object of columns or a list of values"
-        )
+        raise InvalidInput(f"{where} has {json.dumps(value)[:60]}, expected an object of columns or a list of values")
     return value
 
 

@@ -8,7 +8,7 @@ import typer
 from modelmill_client.cli.command import command
 from modelmill_client.cli.jobs import finish, follow
 from modelmill_client.cli.session import Session
-from modelmill_client.errors import ConfigurationError
+from modelmill_client.errors import InvalidInput
 
 
 def train(
@@ -59,7 +59,7 @@ def _setting(text: str) -> tuple[str, Any]:
     """A hyper-parameter: JSON where it is JSON (numbers, true, [64, 32]), text elsewhere."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise ConfigurationError(f"--set got {text!r}, expected NAME=VALUE such as learning_rate=0.01")
+        raise InvalidInput(f"--set got {text!r}, expected NAME=VALUE such as learning_rate=0.01")
     try:
         return name.strip(), json.loads(value)
     except ValueError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO, override
 
 from modelmill_client.cells import escape
-from modelmill_client.errors import ConfigurationError
+from modelmill_client.errors import InvalidInput
 
 FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -99,7 +99,7 @@ def output(path: Path | None) -> Iterator[TextIO]:
             yield file
         partial.replace(path)
     except OSError as error:
-        raise ConfigurationError(f"cannot write {path}: {error.strerror}") from error
+        raise InvalidInput(f"cannot write {path}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from modelmill_client.errors import ConfigurationError, NotFound, NotReady
+from modelmill_client.errors import InvalidInput, NotFound, NotReady
 from modelmill_client.paging import pages
 from modelmill_client.transport import Json, Transport
 from modelmill_client.upload import Progress, send_file
@@ -43,7 +43,7 @@ class Datasets:
         """
         path = Path(path)
         if not path.is_file():
-            raise ConfigurationError(f"there is no file {path}")
+            raise InvalidInput(f"there is no file {path}")
         dataset = self.create(name or default_name(path), format=format or guess_format(path), target=target)
         form = dataset["upload"]
         send_file(form["url"], form["fields"], path, progress=progress, retry=self._transport.retry)
@@ -111,10 +111,10 @@ def guess_format(path: Path) -> str:
     """The format that the suffix stands for.
 
     Raises:
-        ConfigurationError: an unknown suffix.
+        InvalidInput: an unknown suffix.
     """
     found = FORMATS.get(path.suffix.lower())
     if found is None:
         known = ", ".join(sorted(FORMATS))
-        raise ConfigurationError(f"{path.name} has an unknown suffix, expected one of {known}; or say the format")
+        raise InvalidInput(f"{path.name} has an unknown suffix, expected one of {known}; or say the format")
     return found

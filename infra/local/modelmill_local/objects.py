@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import IO, Any, ClassVar, cast
 
 from moto.s3 import models
 from moto.s3.models import FakeKey
 
 _INLINE = 64 * 1024
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ class ObjectFolder:
         path = self.new_path()
         path.write_bytes(data)
         return StoredFile(path, len(data), hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+    def store_stream(self, stream: IO[bytes]) -> StoredFile:
+        """Write all that a stream gives to a file of its own."""
+        path, size, md5 = self.new_path(), 0, hashlib.md5(usedforsecurity=False)
+        with path.open("wb") as file:
+            while piece := stream.read(_CHUNK):
+                file.write(piece)
+                md5.update(piece)
+                size += len(piece)
+        return StoredFile(path, size, md5.hexdigest())
 
     def give_up(self, path: Path) -> None:
         """Mark a file as no longer needed."""
@@ -103,13 +114,18 @@ class Value:
 
 
 class StoredKey(FakeKey):
-    """moto's S3 object with its bytes in a `Value`; remembers which keys a thread has made."""
+    """moto's S3 object with its bytes in a `Value`.
+
+    Remembers which keys a thread has made. Where `arrived` is set, the thread's next object has those bytes instead
+    of the empty ones that moto was given.
+    """
 
     files: ClassVar[ObjectFolder]
     made: ClassVar[threading.local] = threading.local()
+    arrived: ClassVar[threading.local] = threading.local()
 
     def __init__(self, name: str, value: Any, *args: Any, **named: Any) -> None:
-        super().__init__(name, value, *args, **named)
+        super().__init__(name, self.take_arrived() or value, *args, **named)
         if self.bucket_name is not None:
             self.made.keys = [*getattr(self.made, "keys", []), (self.bucket_name, name)]
 
@@ -119,6 +135,13 @@ class StoredKey(FakeKey):
         made: list[tuple[str, str]] = getattr(cls.made, "keys", [])
         cls.made.keys = []
         return made
+
+    @classmethod
+    def take_arrived(cls) -> StoredFile | None:
+        """The bytes that wait for this thread's next object."""
+        file: StoredFile | None = getattr(cls.arrived, "file", None)
+        cls.arrived.file = None
+        return file
 
     @property
     def value(self) -> bytes:

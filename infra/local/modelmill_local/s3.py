@@ -43,13 +43,17 @@ class S3:
             return self._upload(environ, bucket)
         if method == "GET" and key:
             return self._download(environ, bucket, key) or call(self._moto, environ)
+        arrived = self._files.store_stream(get_input_stream(environ)) if key and _is_large_object(environ) else None
         body = read_body(environ)
         if method not in ("PUT", "POST", "DELETE"):
             return call(self._moto, environ)
         with self._writing:
             StoredKey.take_made()
+            StoredKey.arrived.file = arrived
             answer = call(self._moto, environ)
-            if answer.status < 300:
+            if unused := StoredKey.take_arrived():
+                self._files.give_up(unused.path)
+            if answer.status < 300 or unused:
                 self._note(_deleted(method, environ["QUERY_STRING"], bucket, key, body))
         return answer
 
@@ -104,6 +108,16 @@ def address(environ: dict[str, Any]) -> tuple[str, str]:
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     bucket, _, key = path.removeprefix("/").partition("/")
     return bucket, key
+
+
+def _is_large_object(environ: dict[str, Any]) -> bool:
+    """Whether a request's body is a whole large object, and nothing but its bytes."""
+    return (
+        environ["REQUEST_METHOD"] == "PUT"
+        and int(environ.get("CONTENT_LENGTH") or 0) >= _STREAM_FROM
+        and "uploadId=" not in environ["QUERY_STRING"]
+        and not environ.get("HTTP_X_AMZ_CONTENT_SHA256", "").startswith("STREAMING-")
+    )
 
 
 def _pieces(path: Path, start: int, end: int) -> Iterator[bytes]:

@@ -1,0 +1,157 @@
+"""The training loop of Keras networks: a whole epoch is one call into TensorFlow.
+
+`Model.fit` spends 50 to 100 ms an epoch on starting iterators, ten times what a small net takes to learn.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from modelmill_training.algorithms import Rows
+from modelmill_training.failures import TrainingFailure
+from modelmill_training.progress import Progress
+
+EVALUATION_BATCH = 4096
+
+# Long trainings tell only about this many epochs.
+MAX_REPORTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long to train.
+
+    patience: epochs without a better validation loss before it stops and the best weights return; 0 never stops.
+    seconds: stop after the epoch in which this much has passed, or None.
+    """
+
+    epochs: int
+    batch_size: int
+    patience: int
+    seed: int
+    seconds: float | None = None
+
+
+class Trainer:
+    """Trains one net on one set of rows.
+
+    Args:
+        net: called with a batch of features, gives probabilities [N, classes] or values [N, 1].
+        optimizer: a Keras optimizer.
+        classification: whether targets are class indexes.
+    """
+
+    def __init__(self, net: Any, optimizer: Any, *, classification: bool) -> None:
+        self._net = net
+        self._optimizer = optimizer
+        self._classification = classification
+        losses = keras.losses
+        self._loss = losses.SparseCategoricalCrossentropy() if classification else losses.MeanSquaredError()
+        optimizer.build(net.trainable_variables)
+        self._train_epoch = tf.function(self._epoch, reduce_retracing=True)
+        self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
+
+    def fit(self, train: Rows, validation: Rows, schedule: Schedule, progress: Progress) -> None:
+        """Train the net in place; the weights of the best epoch stay when there is a patience.
+
+        Raises:
+            TrainingFailure: the loss is no longer a number.
+        """
+        random = np.random.default_rng(schedule.seed)
+        arrays, held_out = self._tensors(train), self._tensors(validation)
+        best = _Best(self._net, schedule.patience if len(validation.target) else 0)
+        end = math.inf if schedule.seconds is None else time.monotonic() + schedule.seconds
+        for epoch in range(1, schedule.epochs + 1):
+            order = tf.constant(random.permutation(len(train.target)).astype(np.int32))
+            metrics = self._named(self._train_epoch(*arrays, order, tf.constant(schedule.batch_size)))
+            if len(validation.target):
+                metrics |= self._named(self._evaluate(*held_out), "val_")
+            _require_number(metrics["loss"], epoch)
+            if epoch % max(1, schedule.epochs // MAX_REPORTS) == 0 or epoch == schedule.epochs:
+                progress.report("fit", epoch, schedule.epochs, metrics)
+            if best.exhausted(metrics.get("val_loss")) or time.monotonic() > end:
+                break
+        best.restore()
+
+    def _tensors(self, rows: Rows) -> tuple[Any, Any]:
+        dtype = np.int32 if self._classification else np.float32
+        return tf.constant(rows.features), tf.constant(rows.target.astype(dtype))
+
+    def _named(self, sums: Any, prefix: str = "") -> dict[str, float]:
+        loss, correct = (float(value) for value in sums)
+        return {f"{prefix}loss": loss, **({f"{prefix}accuracy": correct} if self._classification else {})}
+
+    def _epoch(self, features: Any, target: Any, order: Any, batch_size: Any) -> tuple[Any, Any]:
+        """Mean loss and accuracy over all batches of an epoch, while the weights move."""
+        rows = tf.shape(order)[0]
+        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
+        for start in tf.range(0, rows, batch_size):
+            places = order[start : start + batch_size]
+            truth = tf.gather(target, places)
+            with tf.GradientTape() as tape:
+                predicted = self._net(tf.gather(features, places), training=True)
+                loss = self._total_loss(truth, predicted)
+            variables = self._net.trainable_variables
+            self._optimizer.apply(tape.gradient(loss, variables), variables)
+            loss_sum += loss * tf.cast(tf.size(places), tf.float32)
+            correct += self._correct(truth, predicted)
+        return loss_sum / tf.cast(rows, tf.float32), correct / tf.cast(rows, tf.float32)
+
+    def _evaluation(self, features: Any, target: Any) -> tuple[Any, Any]:
+        """Mean loss and accuracy, nothing moves."""
+        rows = tf.shape(target)[0]
+        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
+        for start in tf.range(0, rows, EVALUATION_BATCH):
+            truth = target[start : start + EVALUATION_BATCH]
+            predicted = self._net(features[start : start + EVALUATION_BATCH], training=False)
+            loss_sum += self._total_loss(truth, predicted) * tf.cast(tf.size(truth), tf.float32)
+            correct += self._correct(truth, predicted)
+        return loss_sum / tf.cast(rows, tf.float32), correct / tf.cast(rows, tf.float32)
+
+    def _total_loss(self, truth: Any, predicted: Any) -> Any:
+        shaped = truth if self._classification else tf.expand_dims(truth, 1)
+        return tf.add_n([self._loss(shaped, predicted), *self._net.losses])
+
+    def _correct(self, truth: Any, predicted: Any) -> Any:
+        if not self._classification:
+            return tf.constant(0.0)
+        hits = tf.equal(tf.argmax(predicted, axis=1, output_type=tf.int32), truth)
+        return tf.reduce_sum(tf.cast(hits, tf.float32))
+
+
+class _Best:
+    """Early stopping."""
+
+    def __init__(self, net: Any, patience: int) -> None:
+        self._net = net
+        self._patience = patience
+        self._loss = math.inf
+        self._waited = 0
+        self._weights: list[NDArray[Any]] | None = None
+
+    def exhausted(self, loss: float | None) -> bool:
+        """Whether the patience is, after an epoch with this validation loss."""
+        if not self._patience or loss is None:
+            return False
+        self._waited += 1
+        if loss < self._loss:
+            self._loss, self._waited, self._weights = loss, 0, self._net.get_weights()
+        return self._waited >= self._patience
+
+    def restore(self) -> None:
+        """Bring the best weights back."""
+        if self._weights is not None:
+            self._net.set_weights(self._weights)
+
+
+def _require_number(loss: float, epoch: int) -> None:
+    if not math.isfinite(loss):
+        raise TrainingFailure(
+            "diverged", f"The training loss is {loss} after epoch {epoch}: ask for a lower learning_rate."
+        )
