@@ -5,28 +5,29 @@ import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx
 
-from modelmill_client.errors import ApiError, ConfigurationError, ConnectionFailed, api_error
+from modelmill_client.errors import ApiError, ConfigurationError, ConnectionFailed, InvalidInput, api_error
 from modelmill_client.retrying import RetryPolicy, parse_retry_after
 
 Json = dict[str, Any]
 Query = Mapping[str, str | int | None]
+
+_LAST_PORT = 65535
 
 
 class Transport:
     """Sends a request, retries what may be retried, and gives back decoded JSON."""
 
     def __init__(self, url: str, api_key: str, *, timeout: float = 60.0, retry: RetryPolicy | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(f"the server's URL is {url!r}, expected something like http://127.0.0.1:8080")
+        host = _check_url(url)
+        if not api_key.isascii() or not api_key.isprintable():
+            raise ConfigurationError("the API key has characters that no key has, expected something like mm_…")
         self.url = url.rstrip("/")
         self.retry = retry or RetryPolicy()
         # A proxy set for the internet must not swallow calls to this machine.
-        self._http = httpx.Client(timeout=timeout, trust_env=not is_loopback(parts.hostname))
+        self._http = httpx.Client(timeout=timeout, trust_env=not is_loopback(host))
         self._headers = {"x-api-key": api_key, "accept": "application/json", "user-agent": "modelmill-client"}
 
     def __enter__(self) -> Self:
@@ -77,7 +78,7 @@ class Transport:
             ConnectionFailed: no answer, after all retries.
         """
         given = {name: value for name, value in (params or {}).items() if value is not None}
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        content = None if body is None else _encode(body)
         content_type = {} if body is None else {"content-type": "application/json"}
         request = self._http.build_request(
             method,
@@ -96,6 +97,26 @@ class Transport:
         if not response.is_success:
             raise _failure(response)
         return _decode(response)
+
+
+def _check_url(url: str) -> str:
+    """The host in a server's address."""
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConfigurationError(f"the server's URL is {url!r}: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.host or (parts.port or 0) > _LAST_PORT:
+        raise ConfigurationError(f"the server's URL is {url!r}, expected something like http://127.0.0.1:8080")
+    return parts.host
+
+
+def _encode(body: Json) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"cannot be sent as JSON: {error}; give plain numbers, texts, and None for missing"
+        ) from error
 
 
 def is_loopback(host: str) -> bool:

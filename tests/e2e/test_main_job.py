@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelmill_client import Client, InvalidRequest, NotReady, Unauthenticated
+from modelmill_client import Client, Conflict, InvalidRequest, NotReady, Unauthenticated
 from modelmill_client.local import LocalCloud
 from tests.e2e.conftest import Command
 
@@ -44,29 +44,30 @@ def test_a_csv_becomes_a_served_model(client: Client, model: str, wine: Path) ->
     assert all(sum(p["probabilities"].values()) == pytest.approx(1, abs=1e-5) for p in answer["predictions"])
 
 
-def test_the_command_does_the_same(modelmill: Command, model: str, wine: Path, tmp_path: Path) -> None:
-    # when a second version is trained, promoted, used and rolled back by hand
-    uploaded = modelmill("datasets", "upload", str(wine), "--name", "wine-again", "--target", "cultivar", "--wait")
-    trained = modelmill("train", "wine-again", "--model", model, "--algorithm", "linear", "--watch", "--json")
-    version = json.loads(trained.stdout)["model_version"]
-    before = modelmill("predict", model, "--csv", str(wine), "--out", "before.csv")
-    promoted = modelmill("promote", model, str(version), "--reason", "newer", "--json")
-    predicted = modelmill("predict", model, "--csv", str(wine))
-    rolled_back = modelmill("rollback", model, "--reason", "older was fine", "--json")
-    ledger = json.loads(modelmill("ledger", model, "--json").stdout)
+def test_an_alias_moves_and_goes_back_and_the_ledger_tells_it(client: Client, model: str) -> None:
+    # given an alias that has moved once
+    first = client.models.promote(model, 1, "trial", alias="canary", expected_revision=0)
+    again = client.models.promote(model, 1, "trial goes on", alias="canary", expected_revision=1)
 
-    # then each step worked and the ledger tells the story, newest first
-    assert [run.returncode for run in (uploaded, trained, before, promoted, predicted, rolled_back)] == [0] * 6
-    assert "proline" in uploaded.stdout
-    assert "by wine version 1" in before.stderr
-    assert "cultivar" in predicted.stderr
-    assert f"by wine version {version}" in predicted.stderr
-    rows = list(csv.DictReader(io.StringIO(predicted.stdout)))
+    # when somebody who has not seen that moves it, and when nothing was there before
+    with pytest.raises(Conflict, match="revision"):
+        client.models.promote(model, 1, "late", alias="canary", expected_revision=1)
+    with pytest.raises(Conflict, match="no earlier version"):
+        client.models.rollback(model, "worse", alias="canary")
+
+    # then both are refused, and the ledger has what was done
+    assert (first["revision"], again["revision"]) == (1, 2)
+    moves = [entry for entry in client.models.ledger(model) if entry["alias"] == "canary"]
+    assert [entry["reason"] for entry in moves] == ["trial goes on", "trial"]
+
+
+def test_the_command_predicts_a_file(modelmill: Command, model: str, wine: Path) -> None:
+    result = modelmill("predict", model, "--csv", str(wine))
+
+    assert result.returncode == 0
+    assert "by wine version 1" in result.stderr
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert sum(row["prediction"] == row["cultivar"] for row in rows) / len(rows) > 0.95
-    assert json.loads(promoted.stdout)["version"] == version
-    assert json.loads(rolled_back.stdout)["version"] == 1
-    assert [entry["reason"] for entry in ledger[:2]] == ["older was fine", "newer"]
-    assert (tmp_path / "before.csv").exists()
 
 
 def test_a_broken_file_is_rejected_with_the_line(modelmill: Command, tmp_path: Path) -> None:

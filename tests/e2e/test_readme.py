@@ -39,11 +39,13 @@ def _run(command: list[str], folder: Path) -> str:
     return result.stdout
 
 
-def test_the_commands(folder: Path) -> None:
+def test_the_commands(cloud: LocalCloud, folder: Path) -> None:
     output = _run(["bash", "-e", "-c", _block("bash", "modelmill datasets upload")], folder)
 
     assert "cells: live → version 2 (was 1)" in output
     assert "cells: live → version 1 (was 2)" in output
+    reasons = [entry["reason"] for entry in cloud.client.models.ledger("cells")]
+    assert reasons[:2] == ["recall was a fluke", "better recall"]
     assert (folder / "predictions.csv").read_text().splitlines()[0].startswith("texture,radius,prediction,")
 
 

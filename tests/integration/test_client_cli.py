@@ -230,7 +230,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
     result = run(
         *("train", "cells", "--model", "cells", "--target", "kind", "--algorithm", "mlp", "--seed", "7"),
         *("--set", "layers=[64, 32]", "--set", "activation=relu", "--set", "dropout=0.1"),
-        *("--features", "radius, width", "--promote", "--watch"),
+        *("--features", 'radius, "a, b"', "--promote", "--watch"),
     )
 
     assert result.exit_code == 0
@@ -241,7 +241,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "algorithm": "mlp",
         "seed": 7,
         "hyperparameters": {"layers": [64, 32], "activation": "relu", "dropout": 0.1},
-        "features": ["radius", "width"],
+        "features": ["radius", "a, b"],
         "promote": True,
     }
     assert "training · mlp fit 3/50 · loss 0.25" in result.stderr
@@ -312,6 +312,17 @@ def test_predicting_a_csv_converts_cells_and_batches_rows(run: Run, api: FakeApi
     assert rows[2] == ["'=1", "b", "-2", "'=a", "0.75", "0.25"]
     assert "not used by the model: truth" in result.stderr
     assert "3 rows predicted by cells version 3" in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"radius,kind\n1,\xff\n", b"\xff\xferadius", b"kind,radius\n" + b"x" * 200_000])
+def test_a_file_that_is_no_csv_is_told_so(run: Run, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "rows.csv").write_bytes(content)
+
+    result = run("predict", "cells", "--csv", "rows.csv")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_predictions_go_to_a_file_in_the_format_of_its_suffix(run: Run, api: FakeApi, tmp_path: Path) -> None:
@@ -393,7 +404,7 @@ def test_up_without_the_local_cloud_says_what_to_install(run: Run, monkeypatch: 
     result = run("up")
 
     assert result.exit_code == 2
-    assert "pip install 'modelmill[local]'" in result.stderr
+    assert "make up" in result.stderr
 
 
 def test_a_reader_that_leaves_early_is_not_an_error(api: FakeApi, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from modelmill_client import (
     Conflict,
     ConnectionFailed,
     IntegrityError,
+    InvalidInput,
     NotFound,
     NotReady,
     RetryPolicy,
@@ -145,10 +146,23 @@ def test_something_that_is_not_modelmill_is_recognised(api: FakeApi, client: Cli
         client.health()
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", ""])
+@pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "", "http://", "http://127.0.0.1:99999"])
 def test_an_address_without_a_scheme_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         Client(url, "mm_test", state=tmp_path)
+
+
+def test_a_key_that_cannot_be_one_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="no key has"):
+        Client("http://127.0.0.1:9", "mm_ключ")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
+def test_a_value_that_is_not_json_is_refused_before_it_is_sent(api: FakeApi, client: Client, value: object) -> None:
+    with pytest.raises(InvalidInput, match="None for missing"):
+        client.predict("m", [{"x": value}])
+
+    assert api.seen == []
 
 
 def test_an_upload_sends_the_form_first_and_the_file_last(api: FakeApi, client: Client, tmp_path: Path) -> None:
@@ -222,7 +236,7 @@ def test_an_unknown_suffix_is_refused_before_anything_is_sent(api: FakeApi, clie
     file = tmp_path / "cells.xlsx"
     file.write_bytes(b"x")
 
-    with pytest.raises(ConfigurationError, match=r"\.csv"):
+    with pytest.raises(InvalidInput, match=r"\.csv"):
         client.datasets.upload(file)
 
     assert api.seen == []

@@ -75,6 +75,15 @@ def test_numbers_beyond_float32_and_infinities(train: Train, algorithm: str) -> 
     assert tree.manifest.metrics["test"]["accuracy"] > 0.8
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_numbers_that_float32_rounds_to_zero(train: Train, algorithm: str, task: str) -> None:
+    data = noise(60, task, classes=3)
+    tiny = [1e-150 * (value + 0.3) for value in data.values("a")]
+    tree = train(data.with_columns(a=("number", tiny)), algorithm, features=["a"])
+    assert tree.failure is None
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "labels"),
     [

@@ -39,9 +39,7 @@ def test_a_linear_job_imports_no_tensorflow(tmp_path: Path) -> None:
         "print(code, [name for name in ('tensorflow', 'keras', 'tf2onnx', 'boto3') if name in sys.modules])"
     )
     environment = {**os.environ, "MODELMILL_ML_ROOT": str(tree.root)}
-    result = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "0 []"
 
 

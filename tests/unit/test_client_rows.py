@@ -9,7 +9,7 @@ import pytest
 
 from modelmill_client.cli.rows import CsvRows, json_lines, json_text
 from modelmill_client.cli.writers import make_writer
-from modelmill_client.errors import ConfigurationError
+from modelmill_client.errors import InvalidInput
 
 FEATURES: list[dict[str, Any]] = [
     {"name": "größe", "type": "number", "input": "numeric", "index": 0},
@@ -37,6 +37,15 @@ def test_other_delimiters_are_recognised(delimiter: str) -> None:
     assert instance == {"größe": 2.0, "city, state": "Ulm"}
 
 
+def test_a_header_may_go_over_two_lines() -> None:
+    features = [{"name": "x\ny", "type": "integer", "input": "numeric", "index": 0}]
+
+    rows = CsvRows(io.StringIO('"x\ny",z\n1,2\n3\n'), features)
+
+    with pytest.raises(InvalidInput, match="line 4 has 1 cells"):
+        list(rows)
+
+
 def test_blanks_around_names_and_empty_lines_above_them_do_not_matter() -> None:
     [(cells, instance)] = CsvRows(io.StringIO('\n\n größe , "city, state"\n1, Ulm\n'), FEATURES)
 
@@ -55,7 +64,7 @@ def test_blanks_around_names_and_empty_lines_above_them_do_not_matter() -> None:
     ],
 )
 def test_what_is_wrong_with_a_csv_is_told_with_its_line(text: str, expected: str) -> None:
-    with pytest.raises(ConfigurationError, match=expected):
+    with pytest.raises(InvalidInput, match=expected):
         list(CsvRows(io.StringIO(text), FEATURES))
 
 
@@ -76,7 +85,7 @@ def test_json_may_be_one_instance_or_many(text: str, instances: list[object]) ->
 
 @pytest.mark.parametrize("text", ["{", "3", '"x"'])
 def test_json_that_holds_no_instance_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected"):
+    with pytest.raises(InvalidInput, match="expected"):
         json_text(text)
 
 
@@ -84,7 +93,7 @@ def test_json_lines_tell_the_line_that_is_wrong() -> None:
     lines = json_lines(io.StringIO('{"a": 1}\n\n{"a": \n'))
 
     assert next(lines) == {"a": 1}
-    with pytest.raises(ConfigurationError, match="line 3"):
+    with pytest.raises(InvalidInput, match="line 3"):
         next(lines)
 
 

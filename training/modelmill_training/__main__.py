@@ -53,6 +53,7 @@ if __name__ == "__main__":
     # Threads that wait by spinning slow each other down several times as soon as two jobs share the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     # Imported only to recognise frames (by pyarrow, scikit-learn and Keras) and to draw pictures (by Keras).
     leave_out("pandas", "matplotlib")
     sys.exit(main())

@@ -82,103 +82,105 @@ def choose(prepared: Prepared, spec: TrainingSpec, progress: Progress) -> Traine
         TrainingFailure: none could be trained.
     """
     clock = Clock(min(spec.time_budget_s, spec.hyperparameters["time_budget_s"]))
-    rows = sample_rows(prepared, spec.seed)
-    board = []
-    for name in CANDIDATES:
-        progress.algorithm = name
-        board.append(_try(name, prepared, spec, rows, clock, progress))
-        progress.candidate(asdict(board[-1]))
-    return _train_best(board, prepared, spec, len(rows), clock, progress)
+    contest = _Contest(prepared, spec, sample_rows(prepared, spec.seed), clock, progress)
+    return contest.train_best([contest.enter(name) for name in CANDIDATES])
 
 
-def _train_best(
-    board: list[Candidate],
-    prepared: Prepared,
-    spec: TrainingSpec,
-    rows: int,
-    clock: Clock,
-    progress: Progress,
-) -> Trained:
-    """The first by score that can also be trained on all rows; those that cannot drop out."""
-    ranked = sorted((entry for entry in board if entry.status == "done"), key=_rank)
-    for place, entry in enumerate(ranked):
-        try:
-            growth = len(prepared.split.train) / (rows * (1 - 1 / FOLDS))
-            if place < len(ranked) - 1:
-                clock.require(entry.seconds / FOLDS * growth, "training on all rows")
-            hyperparameters = resolve_hyperparameters(entry.algorithm, {})
-            trained = train(prepared, spec, entry.algorithm, hyperparameters, progress, seconds=max(1.0, clock.left))
-        except FAILURES as error:
-            board[board.index(entry)] = dropped = replace(entry, status="dropped", reason=_reason(error))
-            progress.candidate(asdict(dropped))
-            continue
-        leaderboard = sorted(board, key=_rank)
-        return replace(trained, leaderboard=[asdict(line) for line in leaderboard])
-    reasons = "; ".join(f"{entry.algorithm}: {entry.reason}" for entry in board)
-    raise TrainingFailure("no_candidate", f"No algorithm could be trained ({reasons}).")
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    """The candidates' common ground: `rows` are the sample that all are compared on."""
 
+    prepared: Prepared
+    spec: TrainingSpec
+    rows: Integers
+    clock: Clock
+    progress: Progress
 
-def _rank(entry: Candidate) -> tuple[bool, bool, float]:
-    return entry.status != "done", entry.score is None, -(entry.score or 0.0)
+    def enter(self, name: str) -> Candidate:
+        """Try one candidate and tell what became of it."""
+        self.progress.algorithm = name
+        candidate = self._try(name)
+        self.progress.candidate(asdict(candidate))
+        return candidate
 
+    def train_best(self, board: list[Candidate]) -> Trained:
+        """The first by score that can also be trained on all rows; those that cannot drop out.
 
-def _try(
-    name: str, prepared: Prepared, spec: TrainingSpec, rows: Integers, clock: Clock, progress: Progress
-) -> Candidate:
-    started = time.monotonic()
-    metric = SCORE[spec.task]
-    try:
-        _check_worth(name, len(rows), clock)
-        metric, score = cross_validate(name, prepared, spec, rows, clock, progress)
-    except FAILURES as error:
-        return Candidate(name, "dropped", None, metric, _since(started), _reason(error))
-    return Candidate(name, "done", score, metric, _since(started))
+        Raises:
+            TrainingFailure: none can.
+        """
+        ranked = sorted((entry for entry in board if entry.status == "done"), key=_rank)
+        for entry in ranked:
+            try:
+                if entry is not ranked[-1]:
+                    self._require_time_for(entry)
+                trained = self._train(entry.algorithm)
+            except FAILURES as error:
+                board[board.index(entry)] = dropped = replace(entry, status="dropped", reason=_reason(error))
+                self.progress.candidate(asdict(dropped))
+                continue
+            return replace(trained, leaderboard=[asdict(line) for line in sorted(board, key=_rank)])
+        reasons = "; ".join(f"{entry.algorithm}: {entry.reason}" for entry in board)
+        raise TrainingFailure("no_candidate", f"No algorithm could be trained ({reasons}).")
 
+    def _require_time_for(self, entry: Candidate) -> None:
+        growth = len(self.prepared.split.train) / (len(self.rows) * (1 - 1 / FOLDS))
+        self.clock.require(entry.seconds / FOLDS * growth, "training on all rows")
 
-def _check_worth(name: str, rows: int, clock: Clock) -> None:
-    if name == CANDIDATES[0]:
-        return
-    if name == "mlp" and rows < MLP_ROWS:
-        raise OutOfTime(f"not tried: {rows} training rows are few for a net, which is tried from {MLP_ROWS} on")
-    clock.require(MLP_SECONDS if name == "mlp" else 0.0, "a first fit")
+    def _train(self, name: str) -> Trained:
+        seconds = max(1.0, self.clock.left)
+        hyperparameters = resolve_hyperparameters(name, {})
+        return train(self.prepared, self.spec, name, hyperparameters, self.progress, seconds)
 
-
-def cross_validate(
-    name: str, prepared: Prepared, spec: TrainingSpec, rows: Integers, clock: Clock, progress: Progress
-) -> tuple[str, float | None]:
-    """The metric's name and its value over the predictions of all folds, None where they are too few.
-
-    Raises:
-        OutOfTime: by the first fold's time, the others would not finish.
-    """
-    scaled = builder(name).SCALED
-    everything = prepared.rows(rows, scaled=scaled)
-    request = Request(
-        train=everything,
-        validation=prepared.rows(prepared.split.validation, scaled=scaled),
-        task=spec.task,
-        classes=prepared.classes,
-        hyperparameters={},
-        seed=spec.seed,
-        max_bytes=spec.max_model_bytes,
-        progress=Progress(stream=StringIO()),
-    )
-    numbers = fold_numbers(everything, prepared.classes, spec.seed)
-    scores = np.zeros((len(rows), max(1, prepared.classes)))
-    for fold in range(FOLDS):
+    def _try(self, name: str) -> Candidate:
         started = time.monotonic()
-        progress.report("fit", fold, FOLDS)
-        outside = numbers == fold
-        if not outside.any():
-            continue
-        scores[outside] = _fit_fold(name, request, outside, clock.left / (FOLDS - fold))
-        clock.require((time.monotonic() - started) * (FOLDS - fold - 1), "the other folds")
-    predicted = numbers >= 0
-    metrics = evaluate(everything.target[predicted], scores[predicted], prepared.target.labels)
-    for metric in (SCORE[spec.task], FALLBACK_SCORE):
-        if metrics.get(metric) is not None:
-            return metric, float(metrics[metric])
-    return SCORE[spec.task], None
+        metric = SCORE[self.spec.task]
+        try:
+            self._check_worth(name)
+            metric, score = self._cross_validate(name)
+        except FAILURES as error:
+            return Candidate(name, "dropped", None, metric, _since(started), _reason(error))
+        return Candidate(name, "done", score, metric, _since(started))
+
+    def _check_worth(self, name: str) -> None:
+        if name == "mlp" and len(self.rows) < MLP_ROWS:
+            few = f"not tried: {len(self.rows)} training rows are few for a net, which is tried from {MLP_ROWS} on"
+            raise OutOfTime(few)
+        if name != CANDIDATES[0]:
+            self.clock.require(MLP_SECONDS if name == "mlp" else 0.0, "a first fit")
+
+    def _cross_validate(self, name: str) -> tuple[str, float | None]:
+        """The metric's name and its value over the predictions of all folds, None where they are too few."""
+        request = self._request(builder(name).SCALED)
+        target, classes = request.train.target, self.prepared.classes
+        numbers = fold_numbers(request.train, classes, self.spec.seed)
+        scores = np.zeros((len(target), max(1, classes)))
+        for fold in range(FOLDS):
+            started = time.monotonic()
+            self.progress.report("fit", fold, FOLDS)
+            outside = numbers == fold
+            if not outside.any():
+                continue
+            scores[outside] = _fit_fold(name, request, outside, self.clock.left / (FOLDS - fold))
+            self.clock.require((time.monotonic() - started) * (FOLDS - fold - 1), "the other folds")
+        predicted = numbers >= 0
+        metrics = evaluate(target[predicted], scores[predicted], self.prepared.target.labels)
+        for metric in (SCORE[self.spec.task], FALLBACK_SCORE):
+            if metrics.get(metric) is not None:
+                return metric, float(metrics[metric])
+        return SCORE[self.spec.task], None
+
+    def _request(self, scaled: bool) -> Request:
+        return Request(
+            train=self.prepared.rows(self.rows, scaled=scaled),
+            validation=self.prepared.rows(self.prepared.split.validation, scaled=scaled),
+            task=self.spec.task,
+            classes=self.prepared.classes,
+            hyperparameters={},
+            seed=self.spec.seed,
+            max_bytes=self.spec.max_model_bytes,
+            progress=Progress(stream=StringIO()),
+        )
 
 
 def _fit_fold(name: str, request: Request, outside: NDArray[np.bool_], seconds: float) -> Floats:
@@ -219,6 +221,10 @@ def sample_rows(prepared: Prepared, seed: int) -> Integers:
 
 def _reason(error: Exception) -> str:
     return str(error)[:300] if isinstance(error, TrainingFailure) else f"{type(error).__name__}: {error}"[:300]
+
+
+def _rank(entry: Candidate) -> tuple[bool, bool, float]:
+    return entry.status != "done", entry.score is None, -(entry.score or 0.0)
 
 
 def _since(started: float) -> float:

@@ -36,6 +36,14 @@ class Preprocessing:
         return len(self.fills)
 
     @property
+    def shifts(self) -> Floats:
+        """The means in units of the scales.
+
+        Subtracted after the division: ONNX Runtime leaves out the subtraction of a mean below 1e-45.
+        """
+        return self.means / self.scales
+
+    @property
     def width(self) -> int:
         """Columns of the matrix."""
         return self.numeric_width + sum(len(vocabulary) for vocabulary in self.vocabularies)
@@ -47,7 +55,7 @@ class Preprocessing:
         for column in _numeric_columns(self.features, table):
             filled = np.where(np.isnan(column), self.fills[place], column)
             if scaled:
-                filled = (filled - self.means[place]) / self.scales[place]
+                filled = filled / self.scales[place] - self.shifts[place]
             result[:, place] = np.clip(filled, -LIMIT, LIMIT)
             place += 1
         for feature, vocabulary in zip(categorical(self.features), self.vocabularies, strict=True):

@@ -58,8 +58,8 @@ def _write_numbers(builder: GraphBuilder, preprocessing: Preprocessing, *, scale
     missing = builder.node("IsNaN", "numeric")
     value = builder.node("Where", missing, builder.constant(preprocessing.fills), "numeric")
     if scaled:
-        value = builder.node("Sub", value, builder.constant(preprocessing.means))
         value = builder.node("Div", value, builder.constant(preprocessing.scales))
+        value = builder.node("Sub", value, builder.constant(preprocessing.shifts))
     low, high = (builder.constant(doubles(limit)) for limit in (-LIMIT, LIMIT))
     return builder.cast(builder.node("Clip", value, low, high), FLOAT)
 

@@ -62,8 +62,12 @@ def follow(session: Session, job_id: str) -> dict[str, Any]:
     """Shows a job's progress until it ends, and gives it back as it is then."""
     job: dict[str, Any] = {}
     with JobLine(session) as line:
-        for job in session.client.training_jobs.watch(job_id):
-            line.show(job)
+        try:
+            for job in session.client.training_jobs.watch(job_id):
+                line.show(job)
+        except KeyboardInterrupt:
+            session.remark(f"{job_id} goes on; `modelmill stop {job_id}` would end it")
+            raise
     return job
 
 

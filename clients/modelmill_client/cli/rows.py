@@ -26,7 +26,10 @@ def opened(path: Path) -> Iterator[TextIO]:
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
     with file:
-        yield file
+        try:
+            yield file
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise InvalidInput(f"{path} is not CSV or JSON lines in UTF-8: {error}") from error
 
 
 class CsvRows:
@@ -51,8 +54,8 @@ class CsvRows:
             for cells in reader:
                 if cells:
                     yield cells, self._instance(cells, self._header_line + reader.line_num)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InvalidInput(f"line {self._header_line + reader.line_num} is not CSV in UTF-8: {error}") from error
+        except csv.Error as error:
+            raise InvalidInput(f"line {self._header_line + reader.line_num} is not CSV: {error}") from error
 
     def _instance(self, cells: list[str], line: int) -> dict[str, Any]:
         if len(cells) != len(self.columns):
@@ -81,9 +84,12 @@ def json_text(text: str) -> list[Any]:
 
 
 def _read_header(file: TextIO, names: set[str]) -> tuple[list[str], str, int]:
-    """The columns, the delimiter that gives all those that are asked for, and the number of the header's line."""
+    """The columns, the delimiter that gives all those that are asked for, and the number of the header's last line."""
     number = 1
     while (line := file.readline()) and not line.strip():
+        number += 1
+    while line.count('"') % 2 and (more := file.readline()):
+        line += more
         number += 1
     for delimiter in _DELIMITERS:
         columns = _cells(line, delimiter)
@@ -93,7 +99,10 @@ def _read_header(file: TextIO, names: set[str]) -> tuple[list[str], str, int]:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+    return [
+        cell.strip()
+        for cell in next(csv.reader(line.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True), [])
+    ]
 
 
 def _parse(text: str, where: str) -> Any:

@@ -1,5 +1,6 @@
 """`modelmill train`"""
 
+import csv
 import json
 from typing import Annotated, Any
 
@@ -25,7 +26,7 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
     ] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to use, separated by commas; by default all.")] = None,
+    features: Annotated[str | None, typer.Option(help="Columns to use, as a line of CSV; by default all.")] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Serve the new version as soon as it is ready.")] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same data: same model.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
@@ -36,7 +37,7 @@ def train(
         found["dataset_id"],
         model,
         target,
-        features=[name.strip() for name in features.split(",")] if features else None,
+        features=_names(features) if features else None,
         task=task,
         algorithm=algorithm,
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
@@ -53,6 +54,10 @@ def train(
 def register(app: typer.Typer) -> None:
     """Adds the command."""
     command(app, "train")(train)
+
+
+def _names(line: str) -> list[str]:
+    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ def up(
     except ModuleNotFoundError as error:
         typer.echo(
             f"error: the local cloud is not installed (there is no module {error.name}); "
-            "install it with `pip install 'modelmill[local]'`",
+            "it runs from a checkout of modelmill: `make up` there sets it up and starts it",
             err=True,
         )
         raise typer.Exit(EXIT_USAGE) from error

@@ -85,7 +85,8 @@ class LocalAws:
 
     def _control(self, environ: dict[str, Any]) -> Answer:
         """The operator's side: restore after a start, faults for tests. For this machine only."""
-        if environ.get("REMOTE_ADDR") not in ("127.0.0.1", "::1"):
+        own_address = environ["werkzeug.socket"].getsockname()[0]
+        if environ["REMOTE_ADDR"] != own_address:
             raise ServiceError("AccessDenied", "only this machine may control the local cloud", 403)
         action = (environ["REQUEST_METHOD"], environ["PATH_INFO"].removeprefix(_CONTROL))
         body = read_body(environ)

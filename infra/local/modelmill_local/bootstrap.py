@@ -2,10 +2,12 @@
 
 import importlib.util
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from modelmill_local.template import Resource
 from modelmill_local.workspace import StartError
 
 TENANT = "default"
@@ -43,6 +45,19 @@ def ensure_key(table: str, secret: str, dynamodb: Any) -> None:
         keys.ensure_key(TableKeys(Table(dynamodb, table)), TENANT, secret)
     except Conflict as error:
         raise StartError(f"MODELMILL_API_KEY cannot be used: {error}") from error
+
+
+def expire_objects(bucket: Resource, s3: Any) -> None:
+    """Do once what S3's lifecycle rules do daily: delete what is older than a rule of the bucket allows."""
+    rules = bucket.properties.get("LifecycleConfiguration", {}).get("Rules", [])
+    ages = [int(rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule and "Prefix" not in rule]
+    if not ages:
+        return
+    oldest = datetime.now(UTC) - timedelta(days=min(ages))
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name)
+    for found in [found for page in pages for found in page.get("Contents", [])]:
+        if found["LastModified"] < oldest:
+            s3.delete_object(Bucket=bucket.name, Key=found["Key"])
 
 
 def _load(path: Path) -> ModuleType:

@@ -110,6 +110,8 @@ class LocalCloud:
         stack = template.load(path, parameters, STACK, self.aws.endpoint)
         resources.create(stack, self.aws.client)
         self.aws.control("POST", "restore")
+        for bucket in stack.of_type("AWS::S3::Bucket"):
+            bootstrap.expire_objects(bucket, self.aws.client("s3"))
         if sha256:
             store = stack.resources["StoreBucket"].name
             bootstrap.publish_training_code(code, sha256, store, self.aws.client("s3"))

@@ -125,7 +125,8 @@ class StoredKey(FakeKey):
     arrived: ClassVar[threading.local] = threading.local()
 
     def __init__(self, name: str, value: Any, *args: Any, **named: Any) -> None:
-        super().__init__(name, self.take_arrived() or value, *args, **named)
+        given: Any = self.take_arrived() or value
+        super().__init__(name, given, *args, **named)
         if self.bucket_name is not None:
             self.made.keys = [*getattr(self.made, "keys", []), (self.bucket_name, name)]
 

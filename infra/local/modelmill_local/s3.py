@@ -1,5 +1,6 @@
 """S3 in front of moto's: durable writes, enforced upload policies, large downloads from disk."""
 
+import io
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,7 @@ from werkzeug.wsgi import get_input_stream
 from modelmill_local.answers import Answer, App, call, read_body
 from modelmill_local.intrinsics import ACCOUNT
 from modelmill_local.journal import Journal
-from modelmill_local.objects import ObjectFolder, StoredKey
+from modelmill_local.objects import ObjectFolder, StoredFile, StoredKey
 from modelmill_local.presigned_post import Form, UploadRefusedError, read_form
 
 _STREAM_FROM = 4 << 20
@@ -43,7 +44,7 @@ class S3:
             return self._upload(environ, bucket)
         if method == "GET" and key:
             return self._download(environ, bucket, key) or call(self._moto, environ)
-        arrived = self._files.store_stream(get_input_stream(environ)) if key and _is_large_object(environ) else None
+        arrived = self._arrive(environ) if key and _is_large_object(environ) else None
         body = read_body(environ)
         if method not in ("PUT", "POST", "DELETE"):
             return call(self._moto, environ)
@@ -56,6 +57,12 @@ class S3:
             if answer.status < 300 or unused:
                 self._note(_deleted(method, environ["QUERY_STRING"], bucket, key, body))
         return answer
+
+    def _arrive(self, environ: dict[str, Any]) -> StoredFile:
+        """Take a request's body to disk, and leave the request without one."""
+        file = self._files.store_stream(get_input_stream(environ))
+        environ |= {"wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+        return file
 
     def _note(self, deleted: Iterable[tuple[str, str]]) -> None:
         self._journal.note_objects([*StoredKey.take_made(), *deleted])

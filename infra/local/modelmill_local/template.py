@@ -111,7 +111,7 @@ class _Names:
 
 def load(path: Path, parameters: Mapping[str, str], stack: str, endpoint: str) -> Stack:
     """Translate and resolve the template at `path`. Raises: TemplateError, OSError."""
-    translated = translate(path)
+    translated = translate(path, parameters)
     names = _Names(stack, endpoint, translated["Resources"])
     resolver = names.resolver = Resolver(translated, parameters, stack, names)
     resources: dict[str, Resource] = {}
@@ -129,8 +129,13 @@ def load(path: Path, parameters: Mapping[str, str], stack: str, endpoint: str) -
     return Stack(resources, dropped)
 
 
-def translate(path: Path) -> dict[str, Any]:
-    """The CloudFormation form of a SAM template. Raises: TemplateError, OSError."""
+def translate(path: Path, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The CloudFormation form of a SAM template.
+
+    The translator puts parameters into some places itself, so it needs those that differ from their defaults.
+
+    Raises: TemplateError, OSError.
+    """
     import boto3
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser
@@ -143,7 +148,8 @@ def translate(path: Path) -> dict[str, Any]:
     _detach_code(source)
     try:
         session = boto3.Session(region_name=REGION)
-        translated = Translator(managed_policy_map={}, sam_parser=Parser(), boto_session=session).translate(source, {})
+        translator = Translator(managed_policy_map={}, sam_parser=Parser(), boto_session=session)
+        translated = translator.translate(source, dict(parameters or {}))
     except InvalidDocumentException as error:
         raise TemplateError(f"{path}: {error.message}") from error
     return dict(translated)

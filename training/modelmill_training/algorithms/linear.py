@@ -13,10 +13,6 @@ SCALED = True
 STANDARDISED_TARGET = False
 LIBRARIES = ("scikit-learn",)
 
-# From this many rows on Newton's method beats L-BFGS, while its Hessian of (width × classes)² stays small.
-NEWTON_ROWS = 50_000
-NEWTON_WIDTH = 300
-
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
@@ -61,14 +57,10 @@ def _least_squares(request: Request) -> LinearModel:
 
 def _logistic(request: Request) -> LinearModel:
     given = request.hyperparameters
-    rows, width = request.train.features.shape
-    newton = rows >= NEWTON_ROWS and width * request.classes <= NEWTON_WIDTH
     estimator = LogisticRegression(
         C=given["C"],
         max_iter=given["max_iter"],
         class_weight="balanced" if given["class_weight"] == "balanced" else None,
-        solver="newton-cholesky" if newton else "lbfgs",
-        random_state=request.seed,
     )
     estimator.fit(request.train.features.astype(np.float64), request.train.target)
     weights, intercept = estimator.coef_.T, estimator.intercept_

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmill_training.data import Floats, Integers
-from modelmill_training.onnx_graph import ML_DOMAIN, GraphBuilder
+from modelmill_training.onnx_graph import ML_DOMAIN, GraphBuilder, singles
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ def write_trees(builder: GraphBuilder, features: str, trees: Sequence[Tree], bas
         "aggregate_function": "SUM",
         "post_transform": "NONE",
     }
-    if base is not None:
-        attributes["base_values"] = base.astype(np.float32).tolist()
-    return builder.node("TreeEnsembleRegressor", features, domain=ML_DOMAIN, **attributes)
+    scores = builder.node("TreeEnsembleRegressor", features, domain=ML_DOMAIN, **attributes)
+    # Not as base_values, which ONNX Runtime leaves out for an output to which no tree adds anything.
+    return scores if base is None else builder.node("Add", scores, builder.constant(singles(base)))
 
 
 def round_down(thresholds: Floats) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@
     category    everything else; the profile tells free text apart
 """
 
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from modelmill.datasets.schema import ColumnType
@@ -35,15 +36,13 @@ _CASTS: dict[ColumnType, str] = {
     "category": "{0}",
 }
 _SAMPLE_ROWS = 10_000
+_BATCH_COLUMNS = 100
 
 
 def infer_types(connection: "DuckDBPyConnection", table: Table) -> list[ColumnType]:
     """One type per column: the first rows rule most types out, the whole file is asked about the rest only."""
-    everything = [list(range(len(_FITS)))] * len(table.cells)
-    likely = _fitting(connection, table, everything, f"LIMIT {_SAMPLE_ROWS}")
-    fitting = _fitting(connection, table, likely, "")
-    # Only a column without a single cell fits them all.
-    return [_FITS[fits[0]][0] if 0 < len(fits) < len(_FITS) else "category" for fits in fitting]
+    places = range(len(table.cells))
+    return [type_ for batch in batched(places, _BATCH_COLUMNS) for type_ in _infer_batch(connection, table, batch)]
 
 
 def typed_cells(table: Table, types: list[ColumnType]) -> list[str]:
@@ -51,23 +50,33 @@ def typed_cells(table: Table, types: list[ColumnType]) -> list[str]:
     return [_CASTS[type_].format(f"({cell})") for cell, type_ in zip(table.cells, types, strict=True)]
 
 
+def _infer_batch(connection: "DuckDBPyConnection", table: Table, places: tuple[int, ...]) -> list[ColumnType]:
+    everything = [list(range(len(_FITS)))] * len(places)
+    likely = _fitting(connection, table, dict(zip(places, everything, strict=True)), f"LIMIT {_SAMPLE_ROWS}")
+    fitting = _fitting(connection, table, likely, "")
+    # Only a column without a single cell fits them all.
+    return [_FITS[fits[0]][0] if 0 < len(fits) < len(_FITS) else "category" for fits in fitting.values()]
+
+
 def _fitting(
-    connection: "DuckDBPyConnection", table: Table, candidates: list[list[int]], limit: str
-) -> list[list[int]]:
-    """Which of its candidates each column fits with all of its cells."""
-    asked = {f"c{place}": fits for place, fits in enumerate(candidates) if fits}
+    connection: "DuckDBPyConnection", table: Table, candidates: dict[int, list[int]], limit: str
+) -> dict[int, list[int]]:
+    """Which of the candidates at its place each column fits with all of its cells."""
+    asked = {place: fits for place, fits in candidates.items() if fits}
     if not asked:
         return candidates
-    cells = ", ".join(f"trim({cell}) AS c{place}" for place, cell in enumerate(table.cells))
-    counts = ", ".join(_counts(cell, fits) for cell, fits in asked.items())
+    cells = ", ".join(f"trim({table.cells[place]}) AS c{place}" for place in asked)
+    counts = ", ".join(_counts(f"c{place}", fits) for place, fits in asked.items())
     query = f"SELECT {counts} FROM (SELECT {cells} FROM {table.relation} {limit})"
     [answers] = connection.execute(query).fetchall()
     fitting = {
-        cell: [fit for fit, count in zip(fits, counted, strict=True) if count == present]
-        for (cell, fits), (present, *counted) in zip(asked.items(), answers, strict=True)
+        place: [fit for fit, count in zip(fits, counted, strict=True) if count == present]
+        for (place, fits), (present, *counted) in zip(asked.items(), answers, strict=True)
     }
-    return [fitting.get(f"c{place}", []) for place in range(len(candidates))]
+    return {**candidates, **fitting}
 
 
 def _counts(cell: str, fits: list[int]) -> str:
-    return f"[{', '.join([f'count({cell})', *(f'count(*) FILTER ({_FITS[fit][1].format(cell)})' for fit in fits)])}]"
+    """How many cells there are and how many fit; CASE, because each FILTER would copy every column once more."""
+    fitting = [f"count(CASE WHEN {_FITS[fit][1].format(cell)} THEN 1 END)" for fit in fits]
+    return f"[{', '.join([f'count({cell})', *fitting])}]"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _GROUP_BYTES = 16_000_000
 _GROUP_ROWS = (2_048, 122_880)
-_INFINITE = "count(*) FILTER (isinf({0}))"
-_TOO_LONG = f"count(*) FILTER (length({{0}}) > {MAX_CELL_CHARACTERS})"
+_INFINITE = "count(CASE WHEN isinf({0}) THEN 1 END)"
+_TOO_LONG = f"count(CASE WHEN length({{0}}) > {MAX_CELL_CHARACTERS} THEN 1 END)"
 
 
 def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | None = None) -> Schema:
@@ -127,5 +127,8 @@ def _told(form: str, limits: ReadLimits) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         message = f"reading the file takes more than {limits.memory_mb} MB of memory: its rows or cells are too large"
         raise Rejected((Problem("too_complex", message),)) from error
-    except (duckdb.InvalidInputException, duckdb.DataError, duckdb.NotSupportedError, duckdb.InternalError) as error:
+    except duckdb.Error as error:
+        # Reading text, an I/O error is the disk's; reading Parquet, it may as well be a damaged page's.
+        if form != "parquet" and isinstance(error, duckdb.IOException):
+            raise
         raise Rejected((_unreadable(f"it cannot be read as {form}"),)) from error
