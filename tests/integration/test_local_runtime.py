@@ -137,6 +137,16 @@ def _slow_pid(function: Function) -> bool:
     return invoke(function, do="sleep", seconds=0.2)[0].failed
 
 
+def test_an_event_waits_for_an_environment_that_is_warming_up(tmp_path):
+    with toy_function(tmp_path, "import time; open('starts', 'a').write('x'); time.sleep(1)" + CODE) as slow:
+        warming = threading.Thread(target=slow.prewarm)
+        warming.start()
+        time.sleep(0.2)
+        assert not invoke(slow)[0].failed
+        warming.join()
+        assert len((tmp_path / "starts").read_text()) == 1
+
+
 def test_closing_ends_every_process(tmp_path):
     with toy_function(tmp_path, CODE) as closed:
         pid = invoke(closed)[1]["pid"]

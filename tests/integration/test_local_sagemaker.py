@@ -174,6 +174,20 @@ def test_two_jobs_run_at_once_and_stop_when_asked(jobs):
             jobs.client.stop_training_job(TrainingJobName=name)
 
 
+def test_a_third_job_waits_and_can_be_stopped_meanwhile(jobs):
+    running = [jobs.create({"SECONDS_TO_SLEEP": "60"}) for _ in range(2)]
+    for name in running:
+        jobs.wait(name, "Training")
+    waiting = jobs.create()
+    time.sleep(0.5)
+    assert jobs.wait(waiting, "Starting")["TrainingJobStatus"] == "InProgress"
+    jobs.client.stop_training_job(TrainingJobName=waiting)
+    assert jobs.wait(waiting)["TrainingJobStatus"] == "Stopped"
+    for name in running:
+        jobs.client.stop_training_job(TrainingJobName=name)
+        jobs.wait(name)
+
+
 def test_a_job_over_its_time_is_stopped(jobs):
     job = jobs.wait(jobs.create({"SECONDS_TO_SLEEP": "60"}, seconds=1))
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")

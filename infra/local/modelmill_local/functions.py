@@ -32,6 +32,8 @@ class Function:
         self._idle: list[Instance] = []
         self._all: set[Instance] = set()
         self._lock = threading.Lock()
+        self._warmed = threading.Condition(self._lock)
+        self._warming = False
         self._room = threading.BoundedSemaphore(most)
         self._closed = False
 
@@ -54,12 +56,14 @@ class Function:
         return outcome
 
     def prewarm(self) -> None:
-        """Import the function ahead of its first event."""
+        """Import the function ahead of its first event, which then waits instead of doing the same."""
         with self._room:
             instance = self._take()
+            self._warming = True
             try:
                 failed = instance.warm_up()
             finally:
+                self._warming = False
                 self._put_back(instance)
         if failed and not self._closed:
             self._note(failed.payload.decode("utf-8", "replace"))
@@ -78,6 +82,8 @@ class Function:
 
     def _take(self) -> Instance:
         with self._lock:
+            while self._warming and not self._idle:
+                self._warmed.wait()
             while self._idle:
                 instance = self._idle.pop()
                 if instance.alive:
@@ -97,6 +103,7 @@ class Function:
             else:
                 instance.close()
                 self._all.discard(instance)
+            self._warmed.notify_all()
 
     def _note(self, line: str) -> None:
         with self._log_file.open("a", encoding="utf-8") as output:

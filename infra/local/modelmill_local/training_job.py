@@ -20,6 +20,7 @@ from modelmill_local.training_process import TrainingProcess
 log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 10.0
+_LOOK_SECONDS = 0.2
 _MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
@@ -116,17 +117,21 @@ class TrainingJob:
         self._around.changed(snapshot)
 
     def _run(self) -> None:
-        with self._around.slots:
-            folder = TrainingFolder(self._around.work / self.name, self._record, self._around.clients("s3"))
-            try:
-                self._train(folder)
-            except DataDownloadError as error:
-                self.fail(f"ClientError: {error}")
-            except (OSError, BotoCoreError, ClientError) as error:
-                log.warning("%s: %s", self.name, error)
-                self.fail(f"InternalServerError: We encountered an internal error. Please try again. ({error})")
-            finally:
-                shutil.rmtree(folder.root, ignore_errors=True)
+        while not self._around.slots.acquire(timeout=_LOOK_SECONDS):
+            if self._stop.is_set():
+                return self.move("Stopped", "Stopped")
+        folder = TrainingFolder(self._around.work / self.name, self._record, self._around.clients("s3"))
+        try:
+            self._train(folder)
+        except DataDownloadError as error:
+            self.fail(f"ClientError: {error}")
+        except (OSError, BotoCoreError, ClientError) as error:
+            log.warning("%s: %s", self.name, error)
+            self.fail(f"InternalServerError: We encountered an internal error. Please try again. ({error})")
+        finally:
+            shutil.rmtree(folder.root, ignore_errors=True)
+            self._around.slots.release()
+        return None
 
     def _train(self, folder: TrainingFolder) -> None:
         if self._stop.is_set():
