@@ -45,7 +45,8 @@ imports: dev
 
 template: dev
 	$(RUN) sam validate --lint
-	$(RUN) python infra/layers.py --check
+	$(RUN) python -m infra.translated | $(RUN) cfn-lint
+	$(RUN) python -m infra.layers --check
 
 build: dev ## build functions and layers for AWS
 	$(RUN) sam build
@@ -53,8 +54,8 @@ build: dev ## build functions and layers for AWS
 deploy: dev ## put the stack into the AWS account of your credentials (STACK=modelmill)
 	$(RUN) python -m infra.deploy.deploy --stack $(STACK)
 
-destroy: dev ## remove the stack with all its data (STACK=modelmill)
-	$(RUN) python -m infra.deploy.destroy --stack $(STACK)
+destroy: dev ## remove the stack with all its data; asks first (STACK=modelmill, YES=1 does not ask)
+	$(RUN) python -m infra.deploy.destroy --stack $(STACK) $(if $(YES),--yes)
 
 bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python benchmarks/infer.py
@@ -62,7 +63,7 @@ bench: dev ## the benchmarks behind docs/performance.md
 
 lock: $(UV) ## update uv.lock and what is exported from it
 	$(UV) lock --upgrade
-	$(UV) run python infra/layers.py
+	$(UV) run python -m infra.layers
 
 setup: $(UV)
 	@$(UV) sync --frozen --quiet --inexact --extra local

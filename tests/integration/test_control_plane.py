@@ -106,6 +106,13 @@ def test_every_documented_call_needs_a_key(cloud: Cloud, secret: str | None) -> 
     assert set(answers.values()) == {401}
 
 
+def test_header_names_may_come_in_any_case(cloud: Cloud) -> None:
+    answer = cloud.call("POST", "/v1/datasets", DATASET, key=None, X_Api_Key=cloud.secret, Idempotency_Key="k")
+
+    assert answer.status == 201
+    assert cloud.call("POST", "/v1/datasets", DATASET | {"name": "b"}, idempotency_key="k").status == 422
+
+
 def test_scopes_are_demanded(cloud: Cloud) -> None:
     _, reader = create_key(cloud.keys, TENANT, "reader", ("read",))
 

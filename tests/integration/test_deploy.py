@@ -106,7 +106,7 @@ def test_the_first_deployment_builds_deploys_uploads_and_makes_a_key(session: bo
         f"training/{CODE_SHA256}/modelmill_training/__main__.py",
         f"training/{CODE_SHA256}/train.sh",
     ]
-    key = authenticate(table_keys(session), deployed.key)
+    key = authenticate(table_keys(session).find, deployed.key)
     assert (key.tenant, key.scopes) == ("acme", ("admin",))
     assert deployed.url == "https://api.example"
 
@@ -193,7 +193,7 @@ def test_an_operator_can_make_a_key_for_any_tenant(session: boto3.Session, capsy
     code = add_key.main(["--stack", STACK, "--region", REGION, "--tenant", "umbrella"])
 
     assert code == 0
-    assert authenticate(table_keys(session), capsys.readouterr().out.strip()).tenant == "umbrella"
+    assert authenticate(table_keys(session).find, capsys.readouterr().out.strip()).tenant == "umbrella"
 
 
 def test_no_key_is_made_for_a_tenant_that_cannot_be_one(

@@ -1,99 +1,21 @@
-"""The local SageMaker, called by AWS's own clients: boto3, and the `sagemaker` SDK's ModelTrainer."""
+"""The local SageMaker as boto3 sees it: states, logs, events, failures, and what a restart leaves."""
 
 import json
-import logging
 import os
 import signal
 import time
-import uuid
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local_jobs import Jobs
 from tests.local_parts import local_aws, wait_until_gone
-
-ROLE = "arn:aws:iam::123456789012:role/training"
-START = """
-echo "started in $PWD"
-cat /opt/ml/input/data/training/part/1.csv
-echo model > /opt/ml/model/model.txt
-echo extra > /opt/ml/output/data/extra.txt
-[ -n "$FAILURE" ] && echo "$FAILURE" > /opt/ml/output/failure
-[ -n "$SECONDS_TO_SLEEP" ] && exec sleep $SECONDS_TO_SLEEP
-exit ${CODE:-0}
-"""
-STUBBORN = "trap '' TERM\necho stubborn\nfor i in $(seq 300); do sleep 0.1; done\n"
-
-
-class Jobs:
-    """Creates and follows jobs that run one script."""
-
-    def __init__(self, aws) -> None:
-        self.aws = aws
-        self.client = aws.client("sagemaker")
-        self.bucket = f"jobs-{uuid.uuid4().hex[:12]}"
-        s3 = aws.client("s3")
-        s3.create_bucket(Bucket=self.bucket)
-        s3.put_object(Bucket=self.bucket, Key="code/train.sh", Body=START.encode())
-        s3.put_object(Bucket=self.bucket, Key="stubborn/train.sh", Body=STUBBORN.encode())
-        s3.put_object(Bucket=self.bucket, Key="data/x/part/1.csv", Body=b"1,2\n")
-
-    def create(self, environment=None, *, code="code", seconds=60, **changes) -> str:
-        name = f"test-{uuid.uuid4().hex[:12]}"
-        request = {
-            "TrainingJobName": name,
-            "RoleArn": ROLE,
-            "Environment": environment or {},
-            "AlgorithmSpecification": {
-                "TrainingImage": "image",
-                "TrainingInputMode": "File",
-                "ContainerEntrypoint": ["bash", "/opt/ml/input/data/code/train.sh"],
-            },
-            "InputDataConfig": [self._channel("code", f"{code}/"), self._channel("training", "data/x")],
-            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/out", "CompressionType": "NONE"},
-            "ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
-            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
-            "HyperParameters": {"a": "1"},
-            "Tags": [{"Key": "team", "Value": "é 1"}],
-        }
-        self.client.create_training_job(**request | changes)
-        return name
-
-    def _channel(self, name: str, prefix: str) -> dict:
-        uri = f"s3://{self.bucket}/{prefix}"
-        source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
-        return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
-
-    def wait(self, name: str, *statuses: str) -> dict:
-        wanted = statuses or ("Completed", "Failed", "Stopped")
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            job = self.client.describe_training_job(TrainingJobName=name)
-            if {job["TrainingJobStatus"], job["SecondaryStatus"]} & set(wanted):
-                return job
-            time.sleep(0.05)
-        raise AssertionError(f"{name} is still {job['SecondaryStatus']}")
-
-    def lines(self, name: str) -> list[str]:
-        logs, group = self.aws.client("logs"), "/aws/sagemaker/TrainingJobs"
-        try:
-            streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
-        except logs.exceptions.ResourceNotFoundException:
-            return []
-        found = [logs.get_log_events(logGroupName=group, logStreamName=s["logStreamName"])["events"] for s in streams]
-        return [event["message"] for events in found for event in events]
-
-    def wait_for_line(self, name: str, line: str) -> None:
-        deadline = time.monotonic() + 15
-        while line not in self.lines(name):
-            assert time.monotonic() < deadline, self.lines(name)
-            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
 def jobs(aws):
-    return Jobs(aws)
+    return Jobs(aws).publish()
 
 
 def test_a_job_runs_through_its_states_and_uploads_what_it_made(aws, jobs):
@@ -155,7 +77,7 @@ def test_a_failing_job_says_what_its_script_said(jobs):
 
 
 def test_missing_input_fails_the_job(jobs):
-    name = jobs.create(InputDataConfig=[jobs._channel("training", "nothing/here/")])
+    name = jobs.create(InputDataConfig=[jobs.channel("training", "nothing/here/")])
     job = jobs.wait(name)
     assert job["FailureReason"].startswith("ClientError: Data download failed")
 
@@ -253,7 +175,7 @@ def test_it_can_be_told_to_have_no_capacity(aws, jobs):
 
 def test_a_restart_keeps_records_and_logs_and_fails_what_was_running(tmp_path):
     with local_aws(tmp_path) as aws:
-        jobs = Jobs(aws)
+        jobs = Jobs(aws).publish()
         done, running, stubborn = jobs.create(), jobs.create({"SECONDS_TO_SLEEP": "60"}), jobs.create(code="stubborn")
         jobs.wait(done)
         jobs.wait_for_line(running, "1,2")
@@ -264,106 +186,7 @@ def test_a_restart_keeps_records_and_logs_and_fails_what_was_running(tmp_path):
         wait_until_gone(scripts)
     with local_aws(tmp_path) as aws:
         aws.control("POST", "restore")
-        again = object.__new__(Jobs)
-        again.aws, again.client = aws, aws.client("sagemaker")
+        again = Jobs(aws)
         assert again.wait(done)["TrainingJobStatus"] == "Completed"
         assert again.wait(running)["FailureReason"].startswith("InternalServerError")
         assert "1,2" in again.lines(done)
-
-
-# ---------------------------------------------------------------- the sagemaker SDK
-
-TRAIN = """
-import os, time
-print("rate", os.environ["SM_HP_LR"], flush=True)
-for step in range(3):
-    print("step", step, flush=True)
-    time.sleep(float(os.environ.get("STEP_SECONDS", "0.2")))
-if os.environ.get("FAIL"):
-    raise SystemExit(3)
-with open(os.path.join(os.environ["SM_MODEL_DIR"], "model.txt"), "w") as file:
-    file.write("trained")
-"""
-
-
-@pytest.fixture(scope="module")
-def trainer(aws, tmp_path_factory):
-    """Makes ModelTrainers against the local cloud; AWS's own SDK warns about itself."""
-    import boto3
-
-    patch = pytest.MonkeyPatch()
-    patch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    for name, value in {"ACCESS_KEY_ID": "local", "SECRET_ACCESS_KEY": "local", "DEFAULT_REGION": "us-east-1"}.items():
-        patch.setenv(f"AWS_{name}", value)
-    patch.setenv("SAGEMAKER_TELEMETRY_OPT_OUT", "true")
-    from sagemaker.core.helper.session_helper import Session
-    from sagemaker.core.training.configs import Compute, SourceCode
-    from sagemaker.train import ModelTrainer
-
-    folder = tmp_path_factory.mktemp("source")
-    (folder / "train.py").write_text(TRAIN)
-    boto = boto3.Session(region_name="us-east-1")
-    # The SDK asks IAM what the role may do, which moto cannot answer.
-    allowed = (type("Answer", (), {"status_code": 200}), {"EvaluationResults": []})
-    boto.events.register("before-call.iam.SimulatePrincipalPolicy", lambda **_: allowed)
-    boto.client("s3").create_bucket(Bucket="sagemaker-sdk")
-    statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    role = boto.client("iam").create_role(RoleName="sdk", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    session = Session(boto_session=boto, default_bucket="sagemaker-sdk")
-
-    def make(name: str, **environment: str):
-        return ModelTrainer(
-            training_image="123456789012.dkr.ecr.us-east-1.amazonaws.com/image:1",
-            source_code=SourceCode(source_dir=str(folder), entry_script="train.py"),
-            compute=Compute(instance_type="ml.m5.xlarge", instance_count=1, volume_size_in_gb=1),
-            hyperparameters={"lr": 0.1},
-            environment=environment,
-            role=role,
-            sagemaker_session=session,
-            base_job_name=name,
-        )
-
-    yield make
-    patch.undo()
-
-
-@pytest.mark.filterwarnings("ignore")
-class TestModelTrainer:
-    """What the SDK's own client sees."""
-
-    def test_it_trains_to_completion_and_its_log_can_be_followed(self, aws, trainer, caplog):
-        caplog.set_level(logging.INFO)
-        logging.getLogger("sagemaker").propagate = True
-        model = trainer("complete")
-        model.train(wait=False, logs=False)
-        job = model._latest_training_job
-        job.wait(poll=1, logs=True)
-        job.refresh()
-        assert job.training_job_status == "Completed"
-        assert job.model_artifacts.s3_model_artifacts.endswith("/output/model.tar.gz")
-        lines = Jobs.lines(_with(aws), job.training_job_name)
-        assert [line for line in lines if line.startswith("step")] == ["step 0", "step 1", "step 2"]
-
-    def test_it_stops_a_job(self, trainer):
-        model = trainer("stop", STEP_SECONDS="60")
-        model.train(wait=False, logs=False)
-        job = model._latest_training_job
-        job.stop()
-        job.wait(poll=1, logs=False)
-        job.refresh()
-        assert job.training_job_status == "Stopped"
-
-    def test_it_reports_a_failure(self, trainer):
-        from sagemaker.core.utils.exceptions import FailedStatusError
-
-        model = trainer("fail", FAIL="1", STEP_SECONDS="0")
-        model.train(wait=False, logs=False)
-        with pytest.raises(FailedStatusError, match=r"(?s)AlgorithmError: .*exit code: 3"):
-            model._latest_training_job.wait(poll=1, logs=False)
-
-
-def _with(aws) -> Jobs:
-    made = object.__new__(Jobs)
-    made.aws = aws
-    return made

@@ -67,7 +67,7 @@ def test_what_does_not_fit_into_the_budget_is_listed_as_not_finished(
     assert tree.manifest.algorithm == "linear"
     assert board["linear"]["status"] == "done"
     assert board["gradient_boosting"]["status"] == "dropped"
-    assert board["gradient_boosting"]["reason"].startswith("not finished: the other folds would take about ")
+    assert board["gradient_boosting"]["reason"].startswith("not finished: a try, and training the best so far, would ")
     assert board["random_forest"]["score"] is None
 
 
@@ -114,3 +114,19 @@ def test_large_data_is_sampled_in_proportion(monkeypatch: pytest.MonkeyPatch, tr
     tree = train(data.with_columns(target=("category", labels)), "auto", hyperparameters={"time_budget_s": 30})
     assert tree.failure is None
     assert np.bincount(sampled[0]).tolist() == [270, 30]
+
+
+def test_the_time_to_train_the_leader_on_all_rows_stays_reserved(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a sample so small that training on all rows takes thirty times longer than a fold
+    fit = auto.fit
+
+    def slow(name: str, request: Any) -> Any:
+        time.sleep({"linear": 0.0, "gradient_boosting": 0.1, "random_forest": 0.5}[name])
+        return fit(name, request)
+
+    monkeypatch.setattr(auto, "fit", slow)
+    monkeypatch.setattr(auto, "MAX_ROWS", 32)
+    tree = train(checkerboard(), "auto", hyperparameters={"time_budget_s": 12})
+    board = board_of(tree)
+    assert board["gradient_boosting"]["status"] == "done"
+    assert board["random_forest"]["reason"].startswith("not finished: the other folds and training on all rows would")

@@ -19,7 +19,7 @@ from modelmill_training.prepare import Prepared
 from modelmill_training.progress import Progress
 from modelmill_training.trained import Trained, sample, train
 
-# Cheapest first, so that a small budget still brings something.
+# Cheapest first; the first one is always tried to the end, so that the smallest budget still brings something.
 CANDIDATES = ("linear", "gradient_boosting", "random_forest", "mlp")
 MAX_ROWS = 50_000
 FOLDS = 3
@@ -83,7 +83,10 @@ def choose(prepared: Prepared, spec: TrainingSpec, progress: Progress) -> Traine
     """
     clock = Clock(min(spec.time_budget_s, spec.hyperparameters["time_budget_s"]))
     contest = _Contest(prepared, spec, sample_rows(prepared, spec.seed), clock, progress)
-    return contest.train_best([contest.enter(name) for name in CANDIDATES])
+    board: list[Candidate] = []
+    for name in CANDIDATES:
+        board.append(contest.enter(name, board))
+    return contest.train_best(board)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,11 @@ class _Contest:
     clock: Clock
     progress: Progress
 
-    def enter(self, name: str) -> Candidate:
-        """Try one candidate and tell what became of it."""
+    def enter(self, name: str, board: list[Candidate]) -> Candidate:
+        """Try one candidate after those on the board, and tell what became of it."""
         self.progress.algorithm = name
-        candidate = self._try(name)
+        leader = min(board, key=_rank, default=None)
+        candidate = self._try(name, self._seconds_to_train(leader) if leader else 0.0)
         self.progress.candidate(asdict(candidate))
         return candidate
 
@@ -113,7 +117,7 @@ class _Contest:
         for entry in ranked:
             try:
                 if entry is not ranked[-1]:
-                    self._require_time_for(entry)
+                    self.clock.require(self._seconds_to_train(entry), "training on all rows")
                 trained = self._train(entry.algorithm)
             except FAILURES as error:
                 board[board.index(entry)] = dropped = replace(entry, status="dropped", reason=_reason(error))
@@ -123,34 +127,41 @@ class _Contest:
         reasons = "; ".join(f"{entry.algorithm}: {entry.reason}" for entry in board)
         raise TrainingFailure("no_candidate", f"No algorithm could be trained ({reasons}).")
 
-    def _require_time_for(self, entry: Candidate) -> None:
-        growth = len(self.prepared.split.train) / (len(self.rows) * (1 - 1 / FOLDS))
-        self.clock.require(entry.seconds / FOLDS * growth, "training on all rows")
+    def _seconds_to_train(self, entry: Candidate) -> float:
+        return entry.seconds / FOLDS * self._growth(entry.algorithm)
+
+    def _growth(self, name: str) -> float:
+        """How much longer a fit on all rows takes than one on a fold's."""
+        rows = min(len(self.prepared.split.train), builder(name).COSTLY_ROWS)
+        return max(1.0, rows / (len(self.rows) * (1 - 1 / FOLDS)))
 
     def _train(self, name: str) -> Trained:
         seconds = max(1.0, self.clock.left)
         hyperparameters = resolve_hyperparameters(name, {})
         return train(self.prepared, self.spec, name, hyperparameters, self.progress, seconds)
 
-    def _try(self, name: str) -> Candidate:
+    def _try(self, name: str, reserved: float) -> Candidate:
         started = time.monotonic()
         metric = SCORE[self.spec.task]
         try:
-            self._check_worth(name)
-            metric, score = self._cross_validate(name)
+            self._check_worth(name, reserved)
+            metric, score = self._cross_validate(name, reserved)
         except FAILURES as error:
             return Candidate(name, "dropped", None, metric, _since(started), _reason(error))
         return Candidate(name, "done", score, metric, _since(started))
 
-    def _check_worth(self, name: str) -> None:
+    def _check_worth(self, name: str, reserved: float) -> None:
         if name == "mlp" and len(self.rows) < MLP_ROWS:
             few = f"not tried: {len(self.rows)} training rows are few for a net, which is tried from {MLP_ROWS} on"
             raise OutOfTime(few)
         if name != CANDIDATES[0]:
-            self.clock.require(MLP_SECONDS if name == "mlp" else 0.0, "a first fit")
+            self.clock.require(reserved + (MLP_SECONDS if name == "mlp" else 0.0), "a try, and training the best so far,")
 
-    def _cross_validate(self, name: str) -> tuple[str, float | None]:
-        """The metric's name and its value over the predictions of all folds, None where they are too few."""
+    def _cross_validate(self, name: str, reserved: float) -> tuple[str, float | None]:
+        """The metric's name and its value over the predictions of all folds, None where they are too few.
+
+        The time to train the leader on all rows stays reserved.
+        """
         request = self._request(builder(name).SCALED)
         target, classes = request.train.target, self.prepared.classes
         numbers = fold_numbers(request.train, classes, self.spec.seed)
@@ -161,8 +172,11 @@ class _Contest:
             outside = numbers == fold
             if not outside.any():
                 continue
-            scores[outside] = _fit_fold(name, request, outside, self.clock.left / (FOLDS - fold))
-            self.clock.require((time.monotonic() - started) * (FOLDS - fold - 1), "the other folds")
+            scores[outside] = _fit_fold(name, request, outside, (self.clock.left - reserved) / (FOLDS - fold))
+            if name != CANDIDATES[0]:
+                took = time.monotonic() - started
+                needed = took * (FOLDS - fold - 1) + max(reserved, took * self._growth(name))
+                self.clock.require(needed, "the other folds and training on all rows")
         predicted = numbers >= 0
         metrics = evaluate(target[predicted], scores[predicted], self.prepared.target.labels)
         for metric in (SCORE[self.spec.task], FALLBACK_SCORE):

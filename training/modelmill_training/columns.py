@@ -22,7 +22,9 @@ ALL_MISSING = "all missing"
 # With fewer rows, values that are all different say nothing about the column.
 MIN_ROWS_FOR_IDS = 20
 ID_SHARE = 0.95
-ID_WORDS = frozenset({"id", "ids", "uuid", "guid", "index", "idx", "key", "rowid", "rownum", "unnamed"})
+ID_WORDS = frozenset(
+    {"id", "ids", "uuid", "guid", "index", "idx", "key", "no", "nr", "row", "rowid", "rownum", "serial", "unnamed"}
+)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 

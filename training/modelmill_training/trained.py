@@ -129,7 +129,8 @@ def _evaluate(fitted: Fitted, seed: int) -> dict[str, dict[str, Any]]:
 
 def _check_graph(fitted: Fitted, graph: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     prepared = fitted.prepared
-    rows = np.concatenate([prepared.split.test, prepared.split.validation])[: parity.MAX_ROWS]
+    held_out = np.concatenate([prepared.split.test, prepared.split.validation])
+    rows = sample(held_out, parity.MAX_ROWS, prepared.split.seed)
     inputs = prepared.preprocessing.inputs(prepared.table.take(rows))
     before = session.resident_bytes()
     opened = session.open_session(graph)
@@ -149,8 +150,10 @@ def _check_graph(fitted: Fitted, graph: bytes) -> tuple[dict[str, Any], dict[str
 
 def _reference(fitted: Fitted, seed: int) -> dict[str, Any]:
     prepared = fitted.prepared
-    rows = sample(prepared.split.train, bundle.REFERENCE_ROWS, seed)
-    values = bundle.reference_values(prepared.table.take(rows), prepared.preprocessing.features)
+    features = prepared.preprocessing.features
+    limit = min(bundle.REFERENCE_ROWS, max(1, bundle.REFERENCE_VALUES // len(features)))
+    rows = sample(prepared.split.train, limit, seed)
+    values = bundle.reference_values(prepared.table.take(rows), features)
     return {"rows": values, "scores": fitted.predict(rows).tolist()}
 
 

@@ -57,11 +57,13 @@ class Builder(Protocol):
 
     SCALED: whether it is fitted on standardised numbers.
     STANDARDISED_TARGET: whether a regression target must have mean 0 and deviation 1.
+    COSTLY_ROWS: up to so many rows each one makes a fit longer.
     LIBRARIES: the distributions behind it, whose versions the manifest records.
     """
 
     SCALED: bool
     STANDARDISED_TARGET: bool
+    COSTLY_ROWS: float
     LIBRARIES: tuple[str, ...]
     fit: Callable[[Request], Model]
 

@@ -1,5 +1,6 @@
 """Gradient boosted trees on histograms."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from modelmill_training.onnx_graph import GraphBuilder, singles
 
 SCALED = False
 STANDARDISED_TARGET = False
+COSTLY_ROWS = math.inf
 LIBRARIES = ("scikit-learn",)
 
 LEAF_ROWS = 20

@@ -1,5 +1,6 @@
 """Least squares and logistic regression."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from modelmill_training.onnx_graph import GraphBuilder, singles
 
 SCALED = True
 STANDARDISED_TARGET = False
+COSTLY_ROWS = math.inf
 LIBRARIES = ("scikit-learn",)
 
 

@@ -18,6 +18,7 @@ from modelmill_training.onnx_graph import OPSET, GraphBuilder
 
 SCALED = True
 STANDARDISED_TARGET = True
+COSTLY_ROWS = math.inf
 LIBRARIES = ("keras", "tensorflow", "tf2onnx")
 
 OPTIMIZERS = {

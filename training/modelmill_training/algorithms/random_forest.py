@@ -15,11 +15,11 @@ from modelmill_training.onnx_graph import GraphBuilder
 
 SCALED = False
 STANDARDISED_TARGET = False
+COSTLY_ROWS = 200_000
 LIBRARIES = ("scikit-learn",)
 
 # Up to here the defaults are scikit-learn's; a tree then has at most about 13,000 nodes however many rows there are.
 ROWS_FOR_FULL_TREES = 10_000
-MAX_ROWS_PER_TREE = 200_000
 TREES_BY_ROWS = ((50_000, 100), (200_000, 50), (math.inf, 30))
 
 # The least that a node, and besides it a leaf, takes in the serialized graph.
@@ -89,7 +89,7 @@ def _estimator(request: Request, rows: int) -> Any:
         "max_depth": given["max_depth"],
         "min_samples_leaf": given["min_samples_leaf"],
         "max_features": None if given["max_features"] == "all" else given["max_features"],
-        "max_samples": MAX_ROWS_PER_TREE if rows > MAX_ROWS_PER_TREE else None,
+        "max_samples": COSTLY_ROWS if rows > COSTLY_ROWS else None,
         "n_jobs": -1,
         "random_state": request.seed,
         "warm_start": True,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
-from modelmill.datasets.table import Table, literal, text_cell
+from modelmill.datasets.table import Table, literal
 from modelmill.datasets.text import check_text, chunks
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
         readable, skipped = _plain_copy(path, delimiter, len(names), skipped, scratch), 0
     cells = [f"c{place}" for place in range(len(names))]
     relation = _relation(readable, delimiter, cells, skipped)
-    return Table(names, relation, [text_cell(cell) for cell in cells], rows.count, partial(_find, path, delimiter))
+    return Table(names, relation, cells, rows.count, partial(_find, path, delimiter))
 
 
 def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:

@@ -11,7 +11,7 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from modelmill.datasets.schema import ColumnType
-from modelmill.datasets.table import Table, literal
+from modelmill.datasets.table import MISSING, Table, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,48 +35,61 @@ _CASTS: dict[ColumnType, str] = {
     "timestamp": "CAST(trim({0}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
     "category": "{0}",
 }
-_SAMPLE_ROWS = 10_000
-_BATCH_COLUMNS = 100
+_SAMPLE_CELLS = 200_000
+_BATCH_COLUMNS = 50
 
 
 def infer_types(connection: "DuckDBPyConnection", table: Table) -> list[ColumnType]:
     """One type per column: the first rows rule most types out, the whole file is asked about the rest only."""
-    places = range(len(table.cells))
-    return [type_ for batch in batched(places, _BATCH_COLUMNS) for type_ in _infer_batch(connection, table, batch)]
-
-
-def typed_cells(table: Table, types: list[ColumnType]) -> list[str]:
-    """SQL for each cell in its type, a `table` of text given."""
-    return [_CASTS[type_].format(f"({cell})") for cell, type_ in zip(table.cells, types, strict=True)]
-
-
-def _infer_batch(connection: "DuckDBPyConnection", table: Table, places: tuple[int, ...]) -> list[ColumnType]:
-    everything = [list(range(len(_FITS)))] * len(places)
-    likely = _fitting(connection, table, dict(zip(places, everything, strict=True)), f"LIMIT {_SAMPLE_ROWS}")
-    fitting = _fitting(connection, table, likely, "")
+    fitting: dict[int, list[int]] = {}
+    for batch in batched(_likely(connection, table).items(), _BATCH_COLUMNS):
+        fitting |= _fitting(connection, table, dict(batch))
     # Only a column without a single cell fits them all.
     return [_FITS[fits[0]][0] if 0 < len(fits) < len(_FITS) else "category" for fits in fitting.values()]
 
 
-def _fitting(
-    connection: "DuckDBPyConnection", table: Table, candidates: dict[int, list[int]], limit: str
-) -> dict[int, list[int]]:
-    """Which of the candidates at its place each column fits with all of its cells."""
-    asked = {place: fits for place, fits in candidates.items() if fits}
+def typed_cells(table: Table, types: list[ColumnType]) -> list[str]:
+    """SQL for each cell in its type, a `table` of text given."""
+    return [_CASTS[type_].format(_present(cell)) for cell, type_ in zip(table.cells, types, strict=True)]
+
+
+def _present(cell: str) -> str:
+    """SQL for a cell that is NULL when it says that it is missing."""
+    return f"(CASE WHEN trim({cell}) IN ({', '.join(map(literal, MISSING))}) THEN NULL ELSE {cell} END)"
+
+
+def _likely(connection: "DuckDBPyConnection", table: Table) -> dict[int, list[int]]:
+    """What each column fits in the first rows; asked of one long column, as every type of every column is tried."""
+    everything = list(range(len(_FITS)))
+    rows = max(_SAMPLE_CELLS // len(table.cells), 1)
+    answers = connection.execute(
+        f"""SELECT place, {_counts("cell", everything)} FROM (
+            SELECT place, trim({_present("cell")}) AS cell FROM (
+                SELECT unnest(range({len(table.cells)})) AS place, unnest([{", ".join(table.cells)}]) AS cell
+                FROM (SELECT * FROM {table.relation} LIMIT {rows})))
+        GROUP BY place ORDER BY place"""
+    ).fetchall()
+    return {place: _full(everything, counted) for place, counted in answers}
+
+
+def _fitting(connection: "DuckDBPyConnection", table: Table, likely: dict[int, list[int]]) -> dict[int, list[int]]:
+    """What each column fits in all rows, of what is likely."""
+    asked = {place: fits for place, fits in likely.items() if fits}
     if not asked:
-        return candidates
-    cells = ", ".join(f"trim({table.cells[place]}) AS c{place}" for place in asked)
+        return likely
+    cells = ", ".join(f"trim({_present(table.cells[place])}) AS c{place}" for place in asked)
     counts = ", ".join(_counts(f"c{place}", fits) for place, fits in asked.items())
-    query = f"SELECT {counts} FROM (SELECT {cells} FROM {table.relation} {limit})"
-    [answers] = connection.execute(query).fetchall()
-    fitting = {
-        place: [fit for fit, count in zip(fits, counted, strict=True) if count == present]
-        for (place, fits), (present, *counted) in zip(asked.items(), answers, strict=True)
-    }
-    return {**candidates, **fitting}
+    [answers] = connection.execute(f"SELECT {counts} FROM (SELECT {cells} FROM {table.relation})").fetchall()
+    found = {place: _full(fits, counted) for (place, fits), counted in zip(asked.items(), answers, strict=True)}
+    return likely | found
 
 
 def _counts(cell: str, fits: list[int]) -> str:
     """How many cells there are and how many fit; CASE, because each FILTER would copy every column once more."""
     fitting = [f"count(CASE WHEN {_FITS[fit][1].format(cell)} THEN 1 END)" for fit in fits]
     return f"[{', '.join([f'count({cell})', *fitting])}]"
+
+
+def _full(fits: list[int], counted: list[int]) -> list[int]:
+    present, *fitting = counted
+    return [fit for fit, count in zip(fits, fitting, strict=True) if count == present]

@@ -9,7 +9,7 @@ from typing import Any
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
-from modelmill.datasets.table import Table, identifier, literal, text_cell
+from modelmill.datasets.table import Table, identifier, literal
 from modelmill.datasets.text import check_text
 
 
@@ -38,8 +38,7 @@ def open_jsonl(path: Path, limits: ReadLimits) -> Table:
         problems.append(Problem("no_rows", "no object in the file has a key"))
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
-    cells = [text_cell(identifier(key)) for key in keys]
-    return Table(names, _relation(path, list(keys), limits), cells, rows, partial(_find, path, list(keys)))
+    return Table(names, _relation(path, list(keys), limits), list(map(identifier, keys)), rows, partial(_find, path, list(keys)))
 
 
 def _relation(path: Path, keys: list[str], limits: ReadLimits) -> str:

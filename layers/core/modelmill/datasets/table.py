@@ -21,10 +21,11 @@ MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`SELECT cells FROM relation` gives `rows` rows in file order, one cell per name, NULL where it is missing.
+    """`SELECT cells FROM relation` gives `rows` rows in file order, one cell per name.
 
-    Cells are text unless `types` says what the file itself declared; of declared types, "category" stands for text
-    of any kind. `find(column, test)` is the line of the first cell, as text, that passes a test; None without lines.
+    Cells are text, `MISSING` included, unless `types` says what the file itself declared; "category" then stands
+    for text of any kind. `find(column, test)` is the line of the first cell, as text, that passes a test; None
+    when the format has no lines.
     """
 
     names: list[str]
@@ -43,11 +44,6 @@ def identifier(name: str) -> str:
 def literal(text: str | Path) -> str:
     """A text as SQL."""
     return "'" + str(text).replace("'", "''") + "'"
-
-
-def text_cell(column: str) -> str:
-    """SQL for a text cell that is NULL when it says that it is missing."""
-    return f"CASE WHEN trim({column}) IN ({', '.join(map(literal, MISSING))}) THEN NULL ELSE {column} END"
 
 
 @contextmanager

@@ -75,6 +75,8 @@ class ControlPlane:
 
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The answer to a gateway event (HTTP API, payload 2.0)."""
+        # The gateway sends header names in lower case, `sam local` does not.
+        event = {**event, "headers": {name.lower(): value for name, value in event.get("headers", {}).items()}}
         try:
             self._caller = self._authenticate(event)
             check_body(event)

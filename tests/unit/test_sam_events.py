@@ -1,0 +1,101 @@
+"""The example events for `sam local`: in AWS's form, and understood by what consumes them."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.data_classes import (
+    APIGatewayProxyEventV2,
+    S3EventBridgeNotificationEvent,
+    SQSEvent,
+)
+
+from infra.translated import TEMPLATE
+from modelmill.aws.queues import parse_job_message
+from modelmill.jobs.dispatch import parse_training_job_name
+from modelmill_local.template import load
+from tests.template_setup import FUNCTIONS, ROOT
+
+EVENTS = ROOT / "infra" / "events"
+QUEUED = ("ingest-upload", "dispatch-job", "track-job-changed", "track-sweep", "admit-bundle")
+HTTP = ("api-health", "api-datasets", "infer-predict")
+ENDPOINT = "http://host.docker.internal:8081"
+
+
+def event(name: str) -> dict[str, Any]:
+    return dict(json.loads((EVENTS / f"{name}.json").read_text("utf-8")))
+
+
+def body(name: str) -> dict[str, Any]:
+    (record,) = event(name)["Records"]
+    return dict(json.loads(record["body"]))
+
+
+def test_every_function_has_an_event() -> None:
+    names = {path.stem for path in EVENTS.glob("*-*.json")}
+
+    assert names == {*QUEUED, *HTTP}
+    assert {name.partition("-")[0] for name in names} == {name.lower() for name in FUNCTIONS}
+
+
+@pytest.mark.parametrize("name", QUEUED)
+def test_messages_are_whole(name: str) -> None:
+    (record,) = SQSEvent(event(name)).records
+
+    assert record.md5_of_body == hashlib.md5(record.body.encode()).hexdigest()
+    assert record.event_source == "aws:sqs"
+    assert record.event_source_arn.endswith(f"-{name.partition('-')[0].title()}Queue")
+    assert record.attributes.approximate_receive_count == "1"
+
+
+def test_the_upload_event_is_s3s_through_eventbridge() -> None:
+    arrived = S3EventBridgeNotificationEvent(body("ingest-upload"))
+
+    assert (arrived.source, arrived.detail_type) == ("aws.s3", "Object Created")
+    assert arrived.detail.object.etag
+    assert arrived.detail.object.sequencer
+    assert arrived.detail.bucket.name == "modelmill-uploadsbucket"
+
+
+@pytest.mark.parametrize("name", ["dispatch-job", "admit-bundle"])
+def test_job_messages_can_be_read(name: str) -> None:
+    (record,) = event(name)["Records"]
+
+    tenant, job_id = parse_job_message(record["body"])
+
+    assert tenant == "default"
+    assert job_id.startswith("job-")
+
+
+def test_the_training_event_is_sagemakers() -> None:
+    changed = body("track-job-changed")
+
+    assert (changed["source"], changed["detail-type"]) == ("aws.sagemaker", "SageMaker Training Job State Change")
+    assert parse_training_job_name("modelmill", changed["detail"]["TrainingJobName"])
+
+
+@pytest.mark.parametrize("name", HTTP)
+def test_requests_have_the_form_of_payload_2(name: str) -> None:
+    request = APIGatewayProxyEventV2(event(name))
+
+    assert request["version"] == "2.0"
+    assert request.request_context.http.path == request.raw_path
+    assert request["routeKey"] == request.request_context.route_key
+    assert all(header == header.lower() for header in request["headers"])
+
+
+def test_the_environment_is_the_one_that_the_local_cloud_gives() -> None:
+    # given what each function gets in the local cloud
+    stack = load(TEMPLATE, {}, "modelmill", ENDPOINT)
+    given: dict[str, str] = {"AWS_ENDPOINT_URL": ENDPOINT}
+    for function in stack.of_type("AWS::Lambda::Function"):
+        variables = function.properties["Environment"]["Variables"]
+        given |= {name: text for name, text in variables.items() if name.startswith("MODELMILL_")}
+
+    # when the file for `sam local` is laid beside it
+    replaced = json.loads((EVENTS / "env.json").read_text("utf-8"))["Parameters"]
+
+    # then it says the same, and leaves out only what holds no reference to a resource
+    assert replaced.items() <= given.items()
+    assert not [name for name in given.keys() - replaced.keys() if name.endswith(("_URL", "_BUCKET", "_TABLE", "_ARN"))]
