@@ -28,7 +28,7 @@ DASHBOARD = 3.00
 POLLS_PER_MINUTE = 3
 BUSY_POLLERS, QUIET_POLLERS = 5, 2
 
-# A sweep that finds nothing, measured on the local cloud and rounded up.
+# A sweep that finds nothing: assumed, on the generous side.
 SWEEP_SECONDS = 0.2
 SWEEP_LOG_BYTES = 1500
 

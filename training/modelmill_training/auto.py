@@ -155,7 +155,9 @@ class _Contest:
             few = f"not tried: {len(self.rows)} training rows are few for a net, which is tried from {MLP_ROWS} on"
             raise OutOfTime(few)
         if name != CANDIDATES[0]:
-            self.clock.require(reserved + (MLP_SECONDS if name == "mlp" else 0.0), "a try, and training the best so far,")
+            self.clock.require(
+                reserved + (MLP_SECONDS if name == "mlp" else 0.0), "a try, and training the best so far,"
+            )
 
     def _cross_validate(self, name: str, reserved: float) -> tuple[str, float | None]:
         """The metric's name and its value over the predictions of all folds, None where they are too few.

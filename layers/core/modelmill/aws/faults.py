@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as UnreachableError
 
 from modelmill.errors import Unavailable
 
@@ -36,7 +37,7 @@ def translated(service: str) -> Iterator[None]:
     """Raise `Unavailable` where `service` is out of reach, busy or broken."""
     try:
         yield
-    except HTTPClientError as error:
+    except (UnreachableError, HTTPClientError) as error:
         raise Unavailable(f"{service} cannot be reached", retry_after=RETRY_AFTER_SECONDS) from error
     except ClientError as error:
         if is_busy(error):

@@ -21,6 +21,11 @@ from modelmill.datasets.text import check_text, chunks
 if TYPE_CHECKING:
     from _csv import Reader
 
+# What pandas reads as missing, too; and white space.
+MISSING = (
+    "", " ", "  ", "\t", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
+    "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", " NA", " NaN", " nan", " null", " NULL",
+)  # fmt: skip
 DELIMITERS = (",", ";", "\t", "|")
 
 _SAMPLE_ROWS = 50
@@ -66,7 +71,7 @@ def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
 def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:
     return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
         delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
-        compression = 'none', nullstr = '', parallel = false, buffer_size = {_BUFFER_BYTES},
+        compression = 'none', nullstr = [{', '.join(map(literal, MISSING))}], parallel = false, buffer_size = {_BUFFER_BYTES},
         columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
 
 

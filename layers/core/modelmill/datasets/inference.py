@@ -11,28 +11,28 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from modelmill.datasets.schema import ColumnType
-from modelmill.datasets.table import MISSING, Table, literal
+from modelmill.datasets.table import Table, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_INTEGER = r"[+-]?(0|[1-9]\d*)"
-_NUMBER = r"[+-]?(((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity))"
-_TIMESTAMP = r"\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?"
+_INTEGER = r" *[+-]?(0|[1-9]\d*) *"
+_NUMBER = r" *[+-]?(((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity)) *"
+_TIMESTAMP = r" *\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)? *"
 
-# In order of preference. {0} is a text without white space around it.
+# In order of preference.
 _FITS: tuple[tuple[ColumnType, str], ...] = (
-    ("boolean", "lower({0}) IN ('true', 'false')"),
-    ("boolean", "lower({0}) IN ('yes', 'no')"),
+    ("boolean", "lower(trim({0})) IN ('true', 'false')"),
+    ("boolean", "lower(trim({0})) IN ('yes', 'no')"),
     ("integer", f"regexp_full_match({{0}}, {literal(_INTEGER)}) AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL"),
     ("number", f"regexp_full_match({{0}}, {literal(_NUMBER)})"),
     ("timestamp", f"regexp_full_match({{0}}, {literal(_TIMESTAMP)}) AND TRY_CAST({{0}} AS TIMESTAMPTZ) IS NOT NULL"),
 )
 _CASTS: dict[ColumnType, str] = {
     "boolean": "lower(trim({0})) IN ('true', 'yes')",
-    "integer": "CAST(trim({0}) AS BIGINT)",
-    "number": "CAST(trim({0}) AS DOUBLE)",
-    "timestamp": "CAST(trim({0}) AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
+    "integer": "CAST({0} AS BIGINT)",
+    "number": "CAST({0} AS DOUBLE)",
+    "timestamp": "CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
     "category": "{0}",
 }
 _SAMPLE_CELLS = 200_000
@@ -50,12 +50,7 @@ def infer_types(connection: "DuckDBPyConnection", table: Table) -> list[ColumnTy
 
 def typed_cells(table: Table, types: list[ColumnType]) -> list[str]:
     """SQL for each cell in its type, a `table` of text given."""
-    return [_CASTS[type_].format(_present(cell)) for cell, type_ in zip(table.cells, types, strict=True)]
-
-
-def _present(cell: str) -> str:
-    """SQL for a cell that is NULL when it says that it is missing."""
-    return f"(CASE WHEN trim({cell}) IN ({', '.join(map(literal, MISSING))}) THEN NULL ELSE {cell} END)"
+    return [_CASTS[type_].format(cell) for cell, type_ in zip(table.cells, types, strict=True)]
 
 
 def _likely(connection: "DuckDBPyConnection", table: Table) -> dict[int, list[int]]:
@@ -64,9 +59,8 @@ def _likely(connection: "DuckDBPyConnection", table: Table) -> dict[int, list[in
     rows = max(_SAMPLE_CELLS // len(table.cells), 1)
     answers = connection.execute(
         f"""SELECT place, {_counts("cell", everything)} FROM (
-            SELECT place, trim({_present("cell")}) AS cell FROM (
-                SELECT unnest(range({len(table.cells)})) AS place, unnest([{", ".join(table.cells)}]) AS cell
-                FROM (SELECT * FROM {table.relation} LIMIT {rows})))
+            SELECT unnest(range({len(table.cells)})) AS place, unnest([{", ".join(table.cells)}]) AS cell
+            FROM (SELECT * FROM {table.relation} LIMIT {rows}))
         GROUP BY place ORDER BY place"""
     ).fetchall()
     return {place: _full(everything, counted) for place, counted in answers}
@@ -77,9 +71,8 @@ def _fitting(connection: "DuckDBPyConnection", table: Table, likely: dict[int, l
     asked = {place: fits for place, fits in likely.items() if fits}
     if not asked:
         return likely
-    cells = ", ".join(f"trim({_present(table.cells[place])}) AS c{place}" for place in asked)
-    counts = ", ".join(_counts(f"c{place}", fits) for place, fits in asked.items())
-    [answers] = connection.execute(f"SELECT {counts} FROM (SELECT {cells} FROM {table.relation})").fetchall()
+    counts = ", ".join(_counts(table.cells[place], fits) for place, fits in asked.items())
+    [answers] = connection.execute(f"SELECT {counts} FROM {table.relation}").fetchall()
     found = {place: _full(fits, counted) for (place, fits), counted in zip(asked.items(), answers, strict=True)}
     return likely | found
 

@@ -1,4 +1,4 @@
-"""JSON Lines: one flat object per line; a key that an object lacks is a missing cell."""
+"""JSON Lines: one flat object per line. A key that an object lacks is a missing cell, as are null and empty text."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from modelmill.datasets.text import check_text
 
 
 def open_jsonl(path: Path, limits: ReadLimits) -> Table:
-    """The table in a JSON Lines file: columns in the order in which keys first appear, cells as in a CSV.
+    """The table in a JSON Lines file: columns in the order in which keys first appear.
 
     Raises:
         Rejected: every problem found, up to the limit.
@@ -38,7 +38,8 @@ def open_jsonl(path: Path, limits: ReadLimits) -> Table:
         problems.append(Problem("no_rows", "no object in the file has a key"))
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
-    return Table(names, _relation(path, list(keys), limits), list(map(identifier, keys)), rows, partial(_find, path, list(keys)))
+    cells = [f"nullif({identifier(key)}, '')" for key in keys]
+    return Table(names, _relation(path, list(keys), limits), cells, rows, partial(_find, path, list(keys)))
 
 
 def _relation(path: Path, keys: list[str], limits: ReadLimits) -> str:

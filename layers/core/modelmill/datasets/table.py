@@ -12,19 +12,12 @@ from modelmill.datasets.schema import ColumnType
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# What pandas reads as missing, too.
-MISSING = (
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
-    "N/A", "NA", "NAN", "NULL", "NaN", "None", "n/a", "nan", "null",
-)  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """`SELECT cells FROM relation` gives `rows` rows in file order, one cell per name.
 
-    Cells are text, `MISSING` included, unless `types` says what the file itself declared; "category" then stands
-    for text of any kind. `find(column, test)` is the line of the first cell, as text, that passes a test; None
+    Cells are text unless `types` says what the file itself declared; "category" then stands for text of any kind.
+    A missing cell is NULL. `find(column, test)` is the line of the first cell, as text, that passes a test; None
     when the format has no lines.
     """
 
