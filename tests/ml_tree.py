@@ -137,7 +137,7 @@ def write_tree(root: Path, data: Data, algorithm: str = "linear", **spec: Any) -
 def run_entry(*trees: Tree) -> "subprocess.CompletedProcess[str]":
     """The jobs as SageMaker starts them: one by `python -m`, several one after the other in one process."""
     command = ["-m", "modelmill_training"] if len(trees) == 1 else ["-c", SEVERAL, *(str(tree.root) for tree in trees)]
-    environment = {**os.environ, "MODELMILL_ML_ROOT": str(trees[0].root)}
+    environment = {**os.environ, "MODELMILL_ML_ROOT": str(trees[0].root), "OMP_WAIT_POLICY": "PASSIVE"}
     return subprocess.run(
         [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=280, check=False
     )

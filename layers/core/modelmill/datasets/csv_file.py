@@ -15,17 +15,12 @@ from typing import TYPE_CHECKING, TextIO
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
-from modelmill.datasets.table import Table, literal
+from modelmill.datasets.table import MISSING, Table, literal
 from modelmill.datasets.text import check_text, chunks
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-# What pandas reads as missing, too; and white space.
-MISSING = (
-    "", " ", "  ", "\t", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
-    "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", " NA", " NaN", " nan", " null", " NULL",
-)  # fmt: skip
 DELIMITERS = (",", ";", "\t", "|")
 
 _SAMPLE_ROWS = 50

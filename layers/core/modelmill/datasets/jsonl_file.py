@@ -1,6 +1,7 @@
-"""JSON Lines: one flat object per line. A key that an object lacks is a missing cell, as are null and empty text."""
+"""JSON Lines: one flat object per line; a key that an object lacks is a missing cell."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
-from modelmill.datasets.table import Table, identifier, literal
+from modelmill.datasets.table import MISSING, Table, identifier, literal
 from modelmill.datasets.text import check_text
+
+
+_MISSING = literal("|".join(map(re.escape, MISSING)))
 
 
 def open_jsonl(path: Path, limits: ReadLimits) -> Table:
@@ -38,7 +42,7 @@ def open_jsonl(path: Path, limits: ReadLimits) -> Table:
         problems.append(Problem("no_rows", "no object in the file has a key"))
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
-    cells = [f"nullif({identifier(key)}, '')" for key in keys]
+    cells = [f"CASE WHEN {identifier(key)} NOT SIMILAR TO {_MISSING} THEN {identifier(key)} END" for key in keys]
     return Table(names, _relation(path, list(keys), limits), cells, rows, partial(_find, path, list(keys)))
 
 

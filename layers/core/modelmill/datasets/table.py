@@ -12,6 +12,13 @@ from modelmill.datasets.schema import ColumnType
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+# What pandas reads as missing, too, and spaces.
+MISSING = (
+    "", " ", "  ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
+    "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", " NA", " NaN", " nan", " null", " NULL",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """`SELECT cells FROM relation` gives `rows` rows in file order, one cell per name.
@@ -57,6 +64,7 @@ def connect(files: list[Path], scratch: Path, limits: ReadLimits) -> "Iterator[D
     }
     with duckdb.connect(":memory:", config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET parquet_metadata_cache = true")
         connection.execute("SET allowed_paths = $1", [[str(file) for file in files]])
         connection.execute("SET allowed_directories = $1", [[str(scratch)]])
         connection.execute("SET enable_external_access = false")
