@@ -58,7 +58,8 @@ destroy: dev ## remove the stack with all its data; asks first (STACK=modelmill,
 	$(RUN) python -m infra.deploy.destroy --stack $(STACK) $(if $(YES),--yes)
 
 bench: dev ## the benchmarks behind docs/performance.md
-	$(RUN) python benchmarks/infer.py
+	$(RUN) python -m benchmarks.infer
+	$(RUN) python benchmarks/main_job.py
 	$(RUN) python benchmarks/ingest.py
 
 lock: $(UV) ## update uv.lock and what is exported from it

@@ -66,7 +66,8 @@ def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
 def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:
     return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
         delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
-        compression = 'none', nullstr = [{', '.join(map(literal, MISSING))}], parallel = false, buffer_size = {_BUFFER_BYTES},
+        compression = 'none', nullstr = [{", ".join(map(literal, MISSING))}],
+        parallel = false, buffer_size = {_BUFFER_BYTES}, max_line_size = {_BUFFER_BYTES // 2},
         columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
 
 
@@ -99,13 +100,13 @@ def _records(path: Path, delimiter: str, *, strict: bool = True) -> "Iterator[tu
 
 
 def _delimiter(path: Path) -> str:
-    """The delimiter that gives the header more than one cell and the first rows as many; a comma in doubt."""
+    """The delimiter that gives the header more than one cell and most of the first rows as many; else a comma."""
 
-    def score(delimiter: str) -> tuple[bool, float, int]:
+    def score(delimiter: str) -> tuple[float, int]:
         widths: list[int] = []
         with _records(path, delimiter, strict=False) as (records, _), suppress(csv.Error):
             widths.extend(len(row) for row in islice(filter(None, records), _SAMPLE_ROWS))
-        return (widths[0] > 1, widths.count(widths[0]) / len(widths), widths[0]) if widths else (False, 0.0, 0)
+        return (widths.count(widths[0]) / len(widths), widths[0]) if widths and widths[0] > 1 else (0.0, 0)
 
     return max(DELIMITERS, key=score)
 
@@ -158,7 +159,8 @@ def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:
     if len(record) > MAX_CELL_CHARACTERS and (closed_later or record.count('"') % 2 == 0):
         return Problem("cell_too_long", f"a cell has more than {MAX_CELL_CHARACTERS:,} characters", line=start)
     if end > start or record.count('"') % 2:
-        return Problem("unterminated_quote", "a quote that opens on this line is not closed where a cell ends", line=start)
+        message = "a quote that opens on this line is not closed where a cell ends"
+        return Problem("unterminated_quote", message, line=start)
     message = f'a closing quote is followed by text instead of {delimiter!r}; inside quotes, write "" for a quote'
     return Problem("stray_quote", message, line=start)
 

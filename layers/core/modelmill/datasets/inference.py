@@ -1,10 +1,10 @@
 """What type a column of text has: the narrowest that every one of its cells fits.
 
-    boolean     true, false, or yes, no, in any case
-    integer     fits 64 bits; a leading zero (00123) makes an identifier, not a number
-    number      decimal or scientific, `inf` and `infinity` (refused later, by name)
-    timestamp   ISO 8601 date or date and time; without an offset it is UTC
-    category    everything else; the profile tells free text apart
+boolean     true, false, or yes, no, in any case
+integer     fits 64 bits; a leading zero (00123) makes an identifier, not a number
+number      decimal or scientific, `inf` and `infinity` (refused later, by name)
+timestamp   ISO 8601 date or date and time; without an offset it is UTC
+category    everything else; the profile tells free text apart
 """
 
 from itertools import batched
@@ -36,7 +36,7 @@ _CASTS: dict[ColumnType, str] = {
     "category": "{0}",
 }
 _SAMPLE_CELLS = 200_000
-_BATCH_COLUMNS = 50
+_BATCH_COLUMNS = 200
 
 
 def infer_types(connection: "DuckDBPyConnection", table: Table) -> list[ColumnType]:

@@ -13,24 +13,23 @@ from modelmill.datasets.schema import Problem, Rejected
 from modelmill.datasets.table import MISSING, Table, identifier, literal
 from modelmill.datasets.text import check_text
 
-
 _MISSING = literal("|".join(map(re.escape, MISSING)))
 
 
-def open_jsonl(path: Path, limits: ReadLimits) -> Table:
+def open_jsonl(path: Path, limits: ReadLimits, _scratch: Path) -> Table:
     """The table in a JSON Lines file: columns in the order in which keys first appear.
 
     Raises:
         Rejected: every problem found, up to the limit.
     """
     check_text(path, limits)
-    keys: dict[str, None] = {}
+    keys: dict[str, Any] = {}
     problems: list[Problem] = []
     rows = 0
     for line, text in _lines(path):
         row, found = _parse(text, line)
         problems += found
-        keys.update(dict.fromkeys(key for key, _ in row))
+        keys.update(row)
         rows += 1
         if len(problems) >= limits.problems or len(keys) > limits.columns or rows > limits.rows:
             break
@@ -59,32 +58,37 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 yield number, text
 
 
+_SCALARS = {str, int, float, bool, type(None)}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Objects become tuples of pairs, so that repeated keys show and arrays, which become lists, can be told apart.
 # NaN and Infinity, which Python takes for JSON, become types.
 _DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_constant=lambda name: type(name, (), {}))
 
 
-def _parse(text: str, line: int) -> tuple[tuple[tuple[str, Any], ...], list[Problem]]:
-    """The object's pairs and what is wrong with them."""
+def _parse(text: str, line: int) -> tuple[dict[str, Any], list[Problem]]:
+    """The object and what is wrong with it."""
     if text.startswith("\ufeff"):
         message = "the file begins with a byte order mark, which JSON forbids; save it as UTF-8 without one"
-        return (), [Problem("encoding", message, line=line)]
+        return {}, [Problem("encoding", message, line=line)]
     try:
-        row = _DECODER.decode(text)
+        pairs = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        return (), [Problem("invalid_json", f"{error.msg} at character {error.pos + 1}", line=line)]
+        return {}, [Problem("invalid_json", f"{error.msg} at character {error.pos + 1}", line=line)]
     except ValueError:
-        return (), [Problem("invalid_json", "a number has thousands of digits", line=line)]
+        return {}, [Problem("invalid_json", "a number has thousands of digits", line=line)]
     except RecursionError:
-        return (), [Problem("nested_value", "arrays or objects are nested too deeply", line=line)]
-    if type(row) is not tuple:
-        message = f"found {_kind(row)} where an object was expected, such as {{\"age\": 41}}"
-        return (), [Problem("not_an_object", message, line=line)]
-    problems = [problem for key, value in row if (problem := _cell_problem(key, value, line))]
-    if len(dict(row)) != len(row):
+        return {}, [Problem("nested_value", "arrays or objects are nested too deeply", line=line)]
+    if type(pairs) is not tuple:
+        message = f'found {_kind(pairs)} where an object was expected, such as {{"age": 41}}'
+        return {}, [Problem("not_an_object", message, line=line)]
+    if "\\u" in text and not all(_is_text(part) for pair in pairs for part in pair):
+        return {}, [Problem("encoding", "a text holds a NUL or half a surrogate pair", line=line)]
+    row = dict(pairs)
+    problems = []
+    if len(row) != len(pairs):
         problems.append(Problem("duplicate_key", "the object has a key twice", line=line))
-    if "\\u" in text and any(not _is_text(part) for pair in row for part in pair):
-        problems.append(Problem("encoding", "a text holds a NUL or half a surrogate pair", line=line))
+    if len(text) > MAX_CELL_CHARACTERS or not _SCALARS.issuperset(map(type, row.values())):
+        problems += [problem for key, value in row.items() if (problem := _cell_problem(key, value, line))]
     return row, problems
 
 
@@ -101,7 +105,7 @@ def _cell_problem(key: str, value: object, line: int) -> Problem | None:
 
 
 def _is_text(value: object) -> bool:
-    return not isinstance(value, str) or ("\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value))
+    return not isinstance(value, str) or ("\0" not in value and not _SURROGATE.search(value))
 
 
 def _kind(value: object) -> str:

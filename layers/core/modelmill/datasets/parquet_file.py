@@ -2,15 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from modelmill.datasets.formats import ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import ColumnType, Problem, Rejected
-from modelmill.datasets.table import Table, identifier, literal
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from modelmill.datasets.table import Table, connect, identifier, literal
 
 _TYPES: dict[str, ColumnType] = {
     "BOOLEAN": "boolean",
@@ -29,7 +25,7 @@ _CELLS: dict[ColumnType, str] = {
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "JSON")
 
 
-def open_parquet(path: Path, limits: ReadLimits, connection: "DuckDBPyConnection") -> Table:
+def open_parquet(path: Path, limits: ReadLimits, scratch: Path) -> Table:
     """The table in a Parquet file, in the types that it declares; an empty text is a missing cell.
 
     Raises:
@@ -37,13 +33,14 @@ def open_parquet(path: Path, limits: ReadLimits, connection: "DuckDBPyConnection
         duckdb.Error: the file is damaged.
     """
     relation = f"read_parquet({literal(path)}, hive_partitioning = false)"
-    described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    with connect([path], scratch, limits) as connection:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        [(rows,)] = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
     columns = {name: declared for name, declared, *_ in described}
     names = [name.strip() for name in columns]
     types = {name: type_ for name, declared in columns.items() if (type_ := _type(declared))}
     problems = name_problems(names, limits)
     problems += [_refusal(name, declared) for name, declared in columns.items() if name not in types]
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
     if rows > limits.rows:
         problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
     if not rows:

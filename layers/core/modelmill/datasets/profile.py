@@ -1,14 +1,12 @@
-"""How the values of each column are distributed, from the typed Parquet file, in bounded memory.
+"""How the values of each column are distributed, from the typed Parquet file, in bounded memory."""
 
-Quantiles are exact up to 250,000 rows; above, they are those of about as many rows, always the same ones.
-"""
-
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelmill.datasets.schema import QUANTILES, Column, ColumnType, Histogram, TopValue
+from modelmill.datasets.schema import Column, ColumnType, TopValue
+from modelmill.datasets.spread import SAMPLED_VALUES, Spread
 from modelmill.datasets.table import identifier, literal
 
 if TYPE_CHECKING:
@@ -21,10 +19,8 @@ MAX_CATEGORY_CHARACTERS = 64
 
 # Values are counted one by one up to here: DuckDB's estimate can be off by a third and 10,000 must be exact.
 _COUNTED_DISTINCT = 16_000
-_QUANTILE_ROWS = 250_000
-_BINS = 20
-# Above this, squares overflow: computed on values divided by the largest one.
-_HUGE = 1e100
+_BATCH_CELLS = 2_500_000
+_BATCH_COLUMNS = 50
 
 _ISO = "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')"
 _FACTS: dict[ColumnType, str] = {
@@ -62,28 +58,42 @@ def duplicate_rows(connection: "DuckDBPyConnection", file: TypedFile) -> int:
 
 def profile(connection: "DuckDBPyConnection", file: TypedFile) -> list[Column]:
     """The columns in file order, free text told apart from categories."""
-    return [_column(connection, file, *column) for column in zip(file.names, file.types, strict=True)]
+    types = dict(zip(file.names, file.types, strict=True))
+    facts = _ask(connection, file, {name: _FACTS[type_].format(identifier(name)) for name, type_ in types.items()})
+    columns = {name: _column(connection, file, name, type_, facts[name]) for name, type_ in types.items()}
+    spreads = {
+        name: Spread(types[name], present, *ends)
+        for name, (present, _, *ends) in facts.items()
+        if present and types[name] in ("integer", "number", "timestamp")
+    }
+    found = _ask(connection, file, {name: spread.question(name) for name, spread in spreads.items()})
+    described = {name: spread.describe(columns[name], *found[name]) for name, spread in spreads.items()}
+    return list({**columns, **described}.values())
 
 
-def _column(connection: "DuckDBPyConnection", file: TypedFile, name: str, type_: ColumnType) -> Column:
-    cell = identifier(name)
-    present, distinct, *facts = _ask(connection, file, _FACTS[type_].format(cell))
-    top = None
+def _ask(connection: "DuckDBPyConnection", file: TypedFile, questions: dict[str, str]) -> dict[str, tuple[Any, ...]]:
+    """The answers to some aggregates of each column, of as many columns at once as memory allows."""
+    size = max(min(_BATCH_CELLS // min(file.rows, SAMPLED_VALUES), _BATCH_COLUMNS), 1)
+    answers: dict[str, tuple[Any, ...]] = {}
+    for batch in batched(questions.items(), size):
+        rows = ", ".join(f"row({question})" for _, question in batch)
+        [answer] = connection.execute(f"SELECT {rows} FROM {file.relation}").fetchall()
+        answers.update(zip((name for name, _ in batch), answer, strict=True))
+    return answers
+
+
+def _column(
+    connection: "DuckDBPyConnection", file: TypedFile, name: str, type_: ColumnType, facts: tuple[Any, ...]
+) -> Column:
+    """What holds for a column of any type, and all there is to say of words."""
+    present, distinct, *lengths = facts
+    top: list[TopValue] | None = None
     if present and distinct <= _COUNTED_DISTINCT:
-        distinct, top = _frequent(connection, file, cell)
+        distinct, top = _frequent(connection, file, identifier(name))
     column = Column(name, type_, nulls=file.rows - present, distinct=min(distinct, present))
-    if not present:
-        return column
-    if type_ == "category":
-        return _words(column, present, facts, top)
-    if type_ == "boolean" or distinct <= MAX_TOP:
-        column = replace(column, top=top)
-    return column if type_ == "boolean" else _numbers(connection, file, column, facts)
-
-
-def _ask(connection: "DuckDBPyConnection", file: TypedFile, select: str, values: Sequence[object] = ()) -> list[Any]:
-    [row] = connection.execute(f"SELECT {select} FROM {file.relation}", values).fetchall()
-    return list(row)
+    if type_ == "category" and present:
+        return _words(column, present, lengths, top)
+    return replace(column, top=top) if type_ == "boolean" or distinct <= MAX_TOP else column
 
 
 def _frequent(connection: "DuckDBPyConnection", file: TypedFile, cell: str) -> tuple[int, list[TopValue]]:
@@ -100,48 +110,3 @@ def _words(column: Column, present: int, lengths: list[float], top: list[TopValu
     if few and lengths[1] <= MAX_CATEGORY_CHARACTERS:
         return replace(column, top=top)
     return replace(column, type="text", lengths=dict(zip(("min", "mean", "max"), lengths, strict=True)))
-
-
-def _numbers(connection: "DuckDBPyConnection", file: TypedFile, column: Column, facts: list[Any]) -> Column:
-    least, most, low, high = facts
-    largest = max(abs(low), abs(high))
-    scale = largest if largest > _HUGE else 1.0
-    edges = _edges(low / scale, high / scale, whole=column.type == "integer")
-    cell = identifier(column.name)
-    value = f"CAST({f'epoch({cell})' if column.type == 'timestamp' else cell} AS DOUBLE) / $1"
-    sampled = f"hash(file_row_number) % {-(-file.rows // _QUANTILE_ROWS)} = 0"
-    quantiles = f"quantile_cont({value}, {list(QUANTILES)}) FILTER (WHERE {sampled})"
-    mean, stddev, cuts, bins = _ask(
-        connection,
-        file,
-        f"favg({value}), stddev_samp({value}), {quantiles}, histogram(-({value}), $2)",
-        (scale, [-edge for edge in reversed(edges)]),
-    )
-    column = replace(
-        column,
-        min=least,
-        max=most,
-        quantiles={str(share): cut * scale for share, cut in zip(QUANTILES, cuts, strict=True)},
-        histogram=Histogram([edge * scale for edge in edges], _counts(edges, bins)),
-    )
-    if column.type == "timestamp":
-        return replace(column, min=least.replace(".000000", ""), max=most.replace(".000000", ""))
-    return replace(column, mean=mean * scale, stddev=None if stddev is None else stddev * scale)
-
-
-def _edges(low: float, high: float, *, whole: bool) -> list[float]:
-    """Bins of one each for a few whole numbers, else of equal width; a single edge twice when there is one value."""
-    if low == high:
-        return [low, high]
-    if whole and high - low < _BINS:
-        return [low + step for step in range(int(high - low) + 2)]
-    inner = {low + (high - low) * step / _BINS for step in range(1, _BINS)}
-    return [low, *sorted(inner - {low, high}), high]
-
-
-def _counts(edges: list[float], bins: dict[float, int]) -> list[int]:
-    """Counts per bin. DuckDB's bins are open on the left, so it was given the negated values."""
-    counts = [bins[-edge] for edge in edges[:-1]]
-    if edges[0] != edges[-1]:
-        counts[-1] += bins[-edges[-1]]
-    return counts

@@ -19,6 +19,7 @@ from modelmill.datasets.table import Table, connect, identifier, literal
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_OPENERS = {"csv": open_csv, "jsonl": open_jsonl, "parquet": open_parquet}
 _GROUP_BYTES = 16_000_000
 _GROUP_ROWS = (2_048, 122_880)
 _INFINITE = "count(CASE WHEN isinf({0}) THEN 1 END)"
@@ -37,27 +38,16 @@ def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | Non
     limits = limits or ReadLimits()
     try:
         check_content(source, form)
-        with (
-            TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as scratch,
-            connect([source, parquet], Path(scratch), limits) as connection,
-        ):
-            with _told(form, limits):
-                table = _open(source, form, limits, connection, Path(scratch))
+        with TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as folder, _told(form):
+            table = _OPENERS[form](source, limits, Path(folder))
+            with connect([source, parquet], Path(folder), limits, len(table.names)) as connection:
                 file = _write(connection, table, parquet, source.stat().st_size)
-            _check_cells(connection, table, file, limits)
-            columns = profile(connection, file)
-            return Schema("tabular", file.rows, duplicate_rows(connection, file), columns)
+                _check_cells(connection, table, file, limits)
+                columns = profile(connection, file)
+                return Schema("tabular", file.rows, duplicate_rows(connection, file), columns)
     except BaseException:
         parquet.unlink(missing_ok=True)
         raise
-
-
-def _open(source: Path, form: str, limits: ReadLimits, connection: "DuckDBPyConnection", scratch: Path) -> Table:
-    if form == "csv":
-        return open_csv(source, limits, scratch)
-    if form == "jsonl":
-        return open_jsonl(source, limits)
-    return open_parquet(source, limits, connection)
 
 
 def _write(connection: "DuckDBPyConnection", table: Table, parquet: Path, size: int) -> TypedFile:
@@ -118,15 +108,16 @@ def _unreadable(detail: str) -> Problem:
 
 
 @contextmanager
-def _told(form: str, limits: ReadLimits) -> Iterator[None]:
+def _told(form: str) -> Iterator[None]:
     """What DuckDB says of a file as a problem; its own words hold paths and SQL."""
     import duckdb
 
     try:
         yield
     except duckdb.OutOfMemoryException as error:
-        message = f"reading the file takes more than {limits.memory_mb} MB of memory: its rows or cells are too large"
-        raise Rejected((Problem("too_complex", message),)) from error
+        raise Rejected(
+            (Problem("too_complex", "reading the file takes too much memory: its rows are too large"),)
+        ) from error
     except duckdb.Error as error:
         # Reading text, an I/O error is the disk's; reading Parquet, it may as well be a damaged page's.
         if form != "parquet" and isinstance(error, duckdb.IOException):
