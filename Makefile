@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 ALGORITHM ?= auto
 PORT ?= 8080
+AWS_PORT ?= 8081
 STATE ?= .modelmill
 STACK ?= modelmill
 
@@ -21,8 +22,8 @@ help: ## list the tasks
 demo: setup ## the main job from start to end on this machine: upload, train, serve (ALGORITHM=mlp for Keras)
 	@$(RUN) python examples/demo.py --algorithm $(ALGORITHM)
 
-up: setup ## run the whole platform on this machine until Ctrl-C (PORT=8080 STATE=.modelmill)
-	@exec $(RUN) modelmill up --port $(PORT) --state $(STATE)
+up: setup ## run the whole platform on this machine until Ctrl-C (PORT=8080 AWS_PORT=8081 STATE=.modelmill)
+	@exec $(RUN) modelmill up --port $(PORT) --aws-port $(AWS_PORT) --state $(STATE)
 
 test: dev ## all tests
 	$(RUN) pytest

@@ -37,7 +37,7 @@ def signature_of(columns: list[tuple[str, str]], labels: list[str] | None) -> Si
         width = sum(feature.width for feature in features if feature.input == name)
         if width:
             inputs.append(Tensor(name, datatype, [-1, width]))  # type: ignore[arg-type]
-    outputs = [Tensor("value", "FP32", [-1, 1])]
+    outputs = [Tensor("value", "FP64", [-1, 1])]
     if labels is not None:
         outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
     return Signature("tabular", inputs, outputs, features)
@@ -74,8 +74,10 @@ def linear_graph(signature: Signature, labels: list[str] | None, seed: int = 0) 
     nodes += [
         helper.make_node("Concat", parts, ["features"], axis=1),
         helper.make_node("MatMul", ["features", "weights"], ["product"]),
-        helper.make_node("Add", ["product", "bias"], ["scores" if labels else "value"]),
+        helper.make_node("Add", ["product", "bias"], ["scores"]),
     ]
+    if labels is None:
+        nodes.append(helper.make_node("Cast", ["scores"], ["value"], to=TensorProto.DOUBLE))
     if labels:
         constants["labels"] = np.array(labels, dtype=object)
         nodes += [
@@ -128,11 +130,11 @@ def endless() -> bytes:
     )
     nodes = [
         helper.make_node("Loop", ["", "true", "numeric"], ["end"], body=body),
-        helper.make_node("Cast", ["end"], ["value"], to=TensorProto.FLOAT),
+        helper.make_node("Abs", ["end"], ["value"]),
     ]
     true = numpy_helper.from_array(np.array(True), "true")
     inputs = [value("numeric", TensorProto.DOUBLE, ["N", 1])]
-    outputs = [value("value", TensorProto.FLOAT, ["N", 1])]
+    outputs = [value("value", TensorProto.DOUBLE, ["N", 1])]
     return bytes(model_of(nodes, inputs, outputs, [true]).SerializeToString())
 
 

@@ -40,7 +40,7 @@ for root in sys.argv[1:]:
     main()
 """
 
-EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - Parquet's timestamps are UTC without saying so
+EPOCH = datetime(1970, 1, 1)
 
 Columns = dict[str, tuple[str, list[Any]]]
 

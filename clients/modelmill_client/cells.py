@@ -22,7 +22,6 @@ MISSING = frozenset(
         "<NA>",
         "N/A",
         "NA",
-        "NAN",
         "NULL",
         "NaN",
         "None",

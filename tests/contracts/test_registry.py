@@ -55,6 +55,15 @@ def test_promotion_is_in_the_ledger_with_who_and_why(cloud: Cloud) -> None:
     assert newest["by"] == cloud.key.key_id
 
 
+def test_promoting_what_is_live_changes_nothing(cloud: Cloud) -> None:
+    ready(cloud, 1)
+
+    answer = cloud.call("PUT", "/v1/models/m/aliases/live", {"version": 1, "reason": "again"})
+
+    assert answer.body == {"alias": "live", "version": 1, "revision": 1, "previous_version": 1}
+    assert len(cloud.call("GET", "/v1/models/m/ledger").body["entries"]) == 1
+
+
 def test_rollback_goes_back_step_by_step_through_the_ledger(cloud: Cloud) -> None:
     ready(cloud, 1, 2, 3)
     promote(cloud, 2)

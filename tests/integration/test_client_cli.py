@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,7 +142,7 @@ ALL = [
     ["datasets"],
     *(["datasets", name] for name in ("upload", "wait", "list", "show", "delete")),
     *([name] for name in ("train", "jobs", "stop", "logs", "algorithms")),
-    *([name] for name in ("models", "versions", "promote", "rollback", "ledger", "download", "predict")),
+    *([name] for name in ("models", "versions", "promote", "rollback", "ledger", "download", "delete", "predict")),
     ["keys"],
     *(["keys", name] for name in ("create", "list", "revoke")),
     ["usage"],
@@ -249,6 +250,36 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
     assert "0.9375" in result.stdout
 
 
+SPLIT = {"train": 398, "validation": 92, "test": 122, "missing_target_rows": 388}
+LEFT_OUT = "388 rows (39 %) have no value in 'kind' and were left out\n"
+
+
+@pytest.mark.parametrize(
+    ("split", "remarks"),
+    [
+        (SPLIT, LEFT_OUT),
+        ({**SPLIT, "missing_target_rows": 1}, "1 row (under 1 %) has no value in 'kind' and was left out\n"),
+        ({**SPLIT, "test": 29, "missing_target_rows": 0}, "the held-out metrics rest on few rows (29); "),
+        ({**SPLIT, "test": 30, "missing_target_rows": 0}, None),
+        (None, None),
+    ],
+)
+def test_a_result_says_which_rows_are_behind_it(
+    run: Run, api: FakeApi, split: dict[str, int] | None, remarks: str | None
+) -> None:
+    api.on("POST", "/v1/training-jobs", Answer({**JOB, "status": "queued"}, 202))
+    api.on("GET", "/v1/training-jobs/job-1", Answer({**DONE, "split": split}))
+    api.on("GET", "/v1/models/cells/versions/3", Answer({**VERSION, "target": "kind", "split": split}))
+
+    for words in (["train", "cells", "--model", "cells", "--watch"], ["jobs", "job-1"], ["versions", "cells", "3"]):
+        shown = run(*words).stdout
+        if remarks is None:
+            assert "left out" not in shown
+            assert "few rows" not in shown
+        else:
+            assert remarks in shown
+
+
 def test_a_watched_job_that_fails_is_exit_code_1(run: Run, api: FakeApi) -> None:
     api.on("POST", "/v1/training-jobs", Answer({**JOB, "status": "queued"}, 202))
     api.on("GET", "/v1/training-jobs/job-1", Answer(FAILED))
@@ -286,6 +317,33 @@ def test_stop_logs_promote_rollback_and_keys(run: Run, api: FakeApi) -> None:
     assert api.requests("POST", "/v1/keys")[0].json["scopes"] == ["read", "predict"]
     assert run("keys", "revoke", "key-1").exit_code == 0
     assert run("datasets", "delete", "cells").exit_code == 0
+
+
+def test_a_promotion_that_changes_nothing_says_so(run: Run, api: FakeApi) -> None:
+    move = {"alias": "live", "version": 3, "revision": 4, "previous_version": 3}
+    api.on("PUT", "/v1/models/cells/aliases/live", Answer(move))
+
+    assert run("promote", "cells", "3", "--reason", "again").stdout == "cells: live → version 3 already\n"
+
+
+def test_a_version_or_a_whole_model_is_deleted(run: Run, api: FakeApi) -> None:
+    api.on("DELETE", "/v1/models/cells", Answer(status=204))
+    api.on("DELETE", "/v1/models/cells/versions/2", Answer(status=204))
+
+    assert run("delete", "cells", "2", "--yes").stdout == "version 2 of cells is deleted\n"
+    assert json.loads(run("delete", "cells", "--json").stdout) == {"model": "cells", "version": None, "deleted": True}
+    assert [seen.path for seen in api.seen] == ["/v1/models/cells/versions/2", "/v1/models/cells"]
+
+
+def test_nothing_is_deleted_when_the_answer_is_no(run: Run, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("modelmill_client.cli.ask.sys", terminal)
+
+    result = run("delete", "cells", input="n\n")
+
+    assert result.exit_code == 1
+    assert "Delete cells with all its versions?" in result.stderr
+    assert api.seen == []
 
 
 def predict(seen: Seen) -> Answer:
@@ -347,6 +405,9 @@ def test_predictions_go_to_a_file_in_the_format_of_its_suffix(run: Run, api: Fak
         (["predict", "cells", "--json", "{}", "--version", "1", "--alias", "x"], 2, "at most one"),
         (["predict", "cells", "--csv", "none.csv"], 2, "cannot read none.csv"),
         (["predict", "cells", "--json", "[]"], 2, "no rows"),
+        (["predict", "cells", "--json", "{}", "--out", "p.xls"], 2, "'p.xls', expected the suffix .csv, .json, .jsonl"),
+        (["jobs", "--watch"], 2, "expected its id"),
+        (["delete", "cells", "3"], 3, "404 not_found"),
         (["train", "cells", "--model", "m", "--set", "depth"], 2, "expected NAME=VALUE"),
         (["train", "nothing", "--model", "m"], 3, "no dataset with the id or name 'nothing'"),
         (["algorithms", "svm"], 2, "expected one of linear"),

@@ -199,10 +199,14 @@ def test_an_upload_is_sent_again_from_the_start(api: FakeApi, client: Client, tm
     assert all(b"a,y\n1,2\n" in stored.body for stored in api.requests("POST", "/store"))
 
 
-def test_a_refused_upload_tells_the_reason_of_the_storage(api: FakeApi, client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deleted", [204, 500])
+def test_a_refused_upload_tells_the_reason_of_the_storage_and_leaves_no_dataset(
+    api: FakeApi, client: Client, tmp_path: Path, deleted: int
+) -> None:
     api.on("POST", "/v1/datasets", lambda _: Answer(upload_form(api), 201))
     xml = b"<Error><Code>EntityTooLarge</Code><Message>Your proposed upload exceeds the maximum</Message></Error>"
     api.on("POST", "/store", Answer(xml, 400))
+    api.on("DELETE", "/v1/datasets/ds-1", Answer(status=deleted))
     file = tmp_path / "cells.csv"
     file.write_bytes(b"a\n")
 
@@ -210,6 +214,17 @@ def test_a_refused_upload_tells_the_reason_of_the_storage(api: FakeApi, client: 
         client.datasets.upload(file)
 
     assert caught.value.code == "EntityTooLarge"
+    assert api.requests("DELETE", "/v1/datasets/ds-1")
+
+
+def test_an_empty_file_is_refused_before_anything_is_sent(api: FakeApi, client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "cells.csv"
+    file.touch()
+
+    with pytest.raises(InvalidInput, match=r"cells\.csv is empty"):
+        client.datasets.upload(file)
+
+    assert api.seen == []
 
 
 def test_a_large_file_is_never_in_memory(api: FakeApi, client: Client, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from modelmill.datasets.schema import Column, Schema, TopValue
-from modelmill.tenancy.keys import create_key
+from modelmill.errors import Conflict
+from modelmill.tenancy.keys import create_key, ensure_key
 from tests.cloud import TENANT, Cloud, small_schema
 
 DATASET = {"name": "flowers", "format": "csv", "target": "y"}
@@ -65,6 +66,7 @@ def test_a_ready_dataset_tells_its_schema(cloud: Cloud) -> None:
     [
         ("", 400, "malformed_request"),
         ("not json", 400, "malformed_request"),
+        ('{"name": "a", "name": "b", "format": "csv"}', 400, "malformed_request"),
         ('{"name": NaN, "format": "csv"}', 400, "malformed_request"),
         ("[" * 100_000, 400, "malformed_request"),
         (json.dumps(DATASET | {"name": "x" * 2_000_000}), 413, "too_large"),
@@ -82,6 +84,25 @@ def test_bad_bodies_are_refused_with_a_code(cloud: Cloud, body: Any, status: int
     assert (answer.status, answer.body["code"]) == (status, code), answer.body
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.body["request_id"] == "request-1"
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/json; charset=utf-8"])
+def test_a_media_type_may_be_written_in_any_case(cloud: Cloud, kind: str) -> None:
+    assert cloud.call("POST", "/v1/datasets", DATASET, content_type=kind).status == 201
+
+
+def test_a_body_that_is_not_utf8_is_malformed(cloud: Cloud) -> None:
+    event = {
+        "rawPath": "/v1/datasets",
+        "headers": {"x-api-key": cloud.secret},
+        "requestContext": {"requestId": "r", "http": {"method": "POST", "path": "/v1/datasets"}},
+        "body": "/w==",
+        "isBase64Encoded": True,
+    }
+
+    result = cloud.application.resolve(event, None)
+
+    assert (result["statusCode"], json.loads(result["body"])["code"]) == (400, "malformed_request")
 
 
 def test_a_body_of_another_type_is_refused(cloud: Cloud) -> None:
@@ -151,6 +172,16 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(cloud: Cloud)
     assert revoked.status == 204
     assert cloud.call("GET", "/v1/usage", key=made["key"]).status == 401
     assert cloud.call("DELETE", f"/v1/keys/{made['key_id']}").status == 404
+
+
+def test_a_revoked_key_cannot_be_brought_back(cloud: Cloud) -> None:
+    made = cloud.call("POST", "/v1/keys", {"name": "ci", "scopes": ["admin"]}).body
+    cloud.call("DELETE", f"/v1/keys/{made['key_id']}")
+
+    with pytest.raises(Conflict):
+        ensure_key(cloud.keys, TENANT, made["key"])
+
+    assert cloud.call("GET", "/v1/usage", key=made["key"]).status == 401
 
 
 def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> None:

@@ -248,7 +248,7 @@ def test_without_published_code_a_job_says_so(cloud: Cloud) -> None:
     ("state", "status", "code"),
     [
         (("Failed", "Failed", "AlgorithmError: untrainable: too few rows, exit code: 1"), "failed", "untrainable"),
-        (("Failed", "Failed", "AlgorithmError: , exit code: 137"), "failed", "out_of_memory"),
+        (("Failed", "Failed", "AlgorithmError: , exit code: 137"), "failed", "killed"),
         (
             ("Failed", "Failed", "ClientError: arn:aws:iam::1:role/x may not read s3://b"),
             "failed",

@@ -87,6 +87,19 @@ def test_it_says_where_it_is_and_serves(running):
     assert names_of_datasets(state) == []
 
 
+def test_nobody_else_can_read_the_state(running):
+    _, state = running
+    assert names_of_datasets(state) == []  # a function has run
+    assert state.stat().st_mode & 0o777 == 0o700
+    made = [path for path in state.rglob("*") if path.name != "up.log"]  # the test's own
+    assert any(path.name == "journal.sqlite" for path in made)
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_loopback_needs_no_warning(running):
+    assert "warning" not in said(running[1])
+
+
 def test_a_second_one_on_the_same_folder_is_refused(running):
     _, state = running
     command = [sys.executable, "-m", "modelmill_local.up", "--port", "0", "--aws-port", "0", "--state", str(state)]
@@ -152,3 +165,34 @@ def test_it_ends_when_its_aws_ends(tmp_path):
         os.kill(aws[0], signal.SIGKILL)
         assert process.wait(20) == 1
     assert "the local AWS has ended" in said(state)
+
+
+def revoke_first_key(state: Path) -> str:
+    secret, url = (state / "api_key").read_text(), (state / "url").read_text()
+    headers = {"x-api-key": secret}
+    (key,) = httpx.get(f"{url}/v1/keys", headers=headers, timeout=30).json()["keys"]
+    assert httpx.delete(f"{url}/v1/keys/{key['key_id']}", headers=headers, timeout=30).status_code == 204
+    return secret
+
+
+def test_a_revoked_first_key_stays_revoked(tmp_path):
+    state = tmp_path / "s"
+    with up(state) as process:
+        wait_until_ready(process, state)
+        revoked = revoke_first_key(state)
+    (state / "up.log").unlink()
+    with up(state, environment={"MODELMILL_API_KEY": revoked}) as process:
+        assert process.wait(SECONDS) == 1
+    (line,) = said(state).splitlines()
+    assert "the key in MODELMILL_API_KEY cannot be used: this API key has been revoked" in line
+    (state / "up.log").unlink()
+    with up(state, "--bind", "0.0.0.0") as process:
+        wait_until_ready(process, state)
+        kept = state / "api_key"
+        assert kept.read_text() != revoked
+        assert kept.read_text() in said(state)
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert names_of_datasets(state) == []
+        url = (state / "url").read_text()
+        assert httpx.get(f"{url}/v1/datasets", headers={"x-api-key": revoked}, timeout=30).status_code == 401
+        assert "warning: with --bind 0.0.0.0" in said(state)

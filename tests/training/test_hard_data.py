@@ -54,6 +54,18 @@ def test_labels_at_random_still_train(train: Train, algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
+def test_the_reported_error_is_that_of_the_graph_also_far_from_zero(train: Train, algorithm: str) -> None:
+    data = builtin("diabetes")
+    moved = [1.7e9 + 600 * value for value in np.array(data.values("target")) / 77]
+    tree = train(data.with_columns(target=("number", moved)), algorithm)
+
+    rows = tree.parts["test"]
+    errors = tree.predict(rows)["value"][:, 0] - np.array(moved)[rows]
+
+    assert tree.manifest.metrics["test"]["rmse"] == pytest.approx(math.sqrt(np.mean(errors**2)), rel=1e-3)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
 @pytest.mark.parametrize(("offset", "scale"), [(1.7e9, 1000.0), (-1e-9, 1e-12), (1e12, 1.0), (0.0, 1e30)])
 def test_targets_of_any_magnitude_pass_the_gate(train: Train, algorithm: str, offset: float, scale: float) -> None:
     data = builtin("diabetes")

@@ -107,7 +107,7 @@ def test_a_regression_net_answers_in_the_targets_unit(trees: dict[str, Tree]) ->
     tree = trees["two layers of 10"]
     value = tree.predict(tree.parts["test"])["value"]
     assert value.shape == (len(tree.parts["test"]), 1)
-    assert value.dtype == np.float32
+    assert value.dtype == np.float64
     assert 100 < value.mean() < 200
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from modelmill.datasets.schema import Column
-from modelmill.models.signature import CALENDAR_PARTS
+from modelmill.models.signature import CALENDAR_PARTS, Feature
 from modelmill_training.columns import choose_features, is_id_like
 from modelmill_training.data import Categories, Numbers, Table, Values, calendar, decode_column
 from modelmill_training.features import MAX_CATEGORIES, fit_preprocessing
@@ -42,7 +42,25 @@ def words(*values: str | None) -> Categories:
     ],
 )
 def test_columns_that_only_number_the_rows_are_known(name: str, kind: str, values: Values, expected: bool) -> None:
-    assert is_id_like(Column(name, kind, 0, 0), values) is expected  # type: ignore[arg-type]
+    distinct = len(np.unique(values.values if isinstance(values, Numbers) else values.codes))
+
+    assert is_id_like(Column(name, kind, 0, distinct), values) is expected  # type: ignore[arg-type]
+
+
+def test_long_ids_are_known_though_they_fall_together_as_doubles() -> None:
+    ids = numbers(*(900_000_000_000_000_000 + 3 * place for place in range(100)))
+
+    assert is_id_like(Column("customer_id", "integer", 0, 100), ids)
+
+
+def test_numbers_far_from_zero_keep_their_differences_in_single_precision() -> None:
+    column = np.arange(1_600_000_000_000.0, 1_600_000_001_000.0)
+    feature = Feature("t", "integer", "numeric", 0)
+    table = Table(len(column), {"t": Numbers(column[:, None])})
+
+    matrix = fit_preprocessing([feature], table).matrix(table, scaled=False)
+
+    assert len(np.unique(matrix)) == len(column)
 
 
 def test_features_take_their_places_in_file_order() -> None:
@@ -62,10 +80,10 @@ def test_features_take_their_places_in_file_order() -> None:
 
 
 def test_timestamps_become_calendar_parts() -> None:
-    moments = [datetime(1969, 12, 31, 23), datetime(2000, 2, 29, 12, 30), datetime(2026, 11, 23)]  # noqa: DTZ001
+    moments = [datetime(1969, 12, 31, 23), datetime(2000, 2, 29, 12, 30), datetime(2026, 11, 23)]
     parts = calendar(np.array([*moments, None], dtype="datetime64[us]"))
     for moment, row in zip(moments, parts, strict=False):
-        days = (moment - datetime(1970, 1, 1)) / timedelta(days=1)  # noqa: DTZ001
+        days = (moment - datetime(1970, 1, 1)) / timedelta(days=1)
         expected = [days, moment.year, moment.month, moment.day, moment.weekday(), moment.hour]
         assert dict(zip(CALENDAR_PARTS, row, strict=True)) == pytest.approx(
             dict(zip(("epoch_days", "year", "month", "day", "weekday", "hour"), expected, strict=True))

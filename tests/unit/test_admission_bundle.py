@@ -215,10 +215,10 @@ def test_a_model_that_takes_all_memory_fails_within_its_limit(tmp_path: Path):
     nodes = [
         helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
         helper.make_node("ReduceSum", ["zeros"], ["sum"]),
-        helper.make_node("Cast", ["numeric"], ["cast"], to=TensorProto.FLOAT),
-        helper.make_node("Add", ["cast", "sum"], ["value"]),
+        helper.make_node("Cast", ["sum"], ["total"], to=TensorProto.DOUBLE),
+        helper.make_node("Add", ["numeric", "total"], ["value"]),
     ]
-    inputs, outputs = [value("numeric", TensorProto.DOUBLE, ["N", 1])], [value("value", TensorProto.FLOAT, ["N", 1])]
+    inputs, outputs = [value("numeric", TensorProto.DOUBLE, ["N", 1])], [value("value", TensorProto.DOUBLE, ["N", 1])]
     write_bundle(tmp_path, [("x", "number")], model=model_of(nodes, inputs, outputs, [shape]).SerializeToString())
 
     assert probe_refusal(tmp_path) in ("probe_failed", "unsupported_onnx")

@@ -28,6 +28,13 @@ def test_columns_are_found_by_name_and_the_others_are_listed() -> None:
     ]
 
 
+def test_columns_that_the_model_does_not_know_may_share_a_name() -> None:
+    [(cells, instance)] = CsvRows(io.StringIO('größe,"city, state",,\n1,Ulm,a,b\n'), FEATURES)
+
+    assert cells == ["1", "Ulm", "a", "b"]
+    assert instance == {"größe": 1.0, "city, state": "Ulm"}
+
+
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_other_delimiters_are_recognised(delimiter: str) -> None:
     text = delimiter.join(['"city, state"', "größe"]) + "\n" + delimiter.join(["Ulm", "2"]) + "\n"
@@ -58,6 +65,7 @@ def test_blanks_around_names_and_empty_lines_above_them_do_not_matter() -> None:
     [
         ("größe\n1\n", "lacks 'city, state'"),
         ("", "lacks"),
+        ('größe,"city, state", größe\n1,Ulm,2\n', "more than one column 'größe'"),
         ('"city, state",größe\nUlm\n', "line 2 has 1 cells, expected 2"),
         ('"city, state",größe\nUlm,1\nUlm,big\n', "line 3: column 'größe' has 'big'"),
         ('"city, state",größe\n"Ulm,1\n', "line 2 is not CSV"),

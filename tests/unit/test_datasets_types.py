@@ -36,7 +36,7 @@ def uploads(tmp_path: Path) -> Uploads:
         (["1,5", "2,5"], "category", ["1,5", "2,5"]),
         (["1", "2", "many"], "category", ["1", "2", "many"]),
         (["true", "False", "TRUE"], "boolean", [True, False, True]),
-        (["yes", "No"], "boolean", [True, False]),
+        (["yes", "No"], "category", ["yes", "No"]),
         (["yes", "true"], "category", ["yes", "true"]),
         (["t", "f"], "category", ["t", "f"]),
         (["0", "1"], "integer", [0, 1]),

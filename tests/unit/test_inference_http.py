@@ -204,7 +204,7 @@ def test_hostile_names(plane: Plane, name: str):
         ({"path": "/v1/models/m/other"}, 404),
         ({"path": "/v1/models/m/predict/"}, 404),
         ({"path": "/"}, 404),
-        ({"method": "GET"}, 405),
+        ({"method": "GET"}, 404),
     ],
 )
 def test_other_routes(plane: Plane, event: dict[str, Any], status: int):

@@ -194,7 +194,7 @@ def test_training_and_serving_see_the_same_calendar(moments: list[datetime]):
 
 
 @settings(deadline=None)
-@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)), st.integers(-720, 840))  # noqa: DTZ001
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)), st.integers(-720, 840))
 def test_an_offset_is_taken_into_account(moment: datetime, minutes: int):
     there = moment.replace(tzinfo=UTC).astimezone(timezone(timedelta(minutes=minutes)))
 

@@ -16,7 +16,8 @@ def schema(target: Column, rows: int = 100) -> Schema:
     ("target", "task"),
     [
         (Column("y", "number", 0, 90), "regression"),
-        (Column("y", "number", 0, 2), "regression"),
+        (Column("y", "number", 0, 2), "binary"),
+        (Column("y", "integer", 0, 3, top=[*CLASSES[:2], TopValue("9", 1)]), "regression"),
         (Column("y", "integer", 0, 60), "regression"),
         (Column("y", "integer", 0, 2), "binary"),
         (Column("y", "integer", 0, 3, top=CLASSES), "multiclass"),

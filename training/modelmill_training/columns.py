@@ -47,7 +47,9 @@ def is_id_like(column: Column, values: Values) -> bool:
     if isinstance(values, Categories):
         return _mostly_distinct(values.codes[values.codes >= 0])
     if column.type == "integer" and _named_like_id(column.name):
-        return _mostly_distinct(values.values[~np.isnan(values.values)])
+        present = int(np.count_nonzero(~np.isnan(values.values)))
+        # Counted in whole numbers: as doubles, long ids fall together.
+        return present >= MIN_ROWS_FOR_IDS and column.distinct >= ID_SHARE * present
     return False
 
 

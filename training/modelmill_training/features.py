@@ -15,6 +15,10 @@ MAX_MATRIX_BYTES = 1024**3
 # Keeps doubles within float32 whatever a request holds.
 LIMIT = 1e30
 
+# Values whose mean is this many deviations from zero lose digits in float32; a mean below TINY loses none.
+FAR_FROM_ZERO = 100.0
+TINY = 1e-30
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -44,18 +48,26 @@ class Preprocessing:
         return self.means / self.scales
 
     @property
+    def centres(self) -> Floats:
+        """What is taken off numbers that are not scaled, so that float32 tells values far from zero apart."""
+        far = np.abs(self.means) > FAR_FROM_ZERO * self.scales
+        return np.where(far & (np.abs(self.means) > TINY), self.means, 0.0)
+
+    @property
     def width(self) -> int:
         """Columns of the matrix."""
         return self.numeric_width + sum(len(vocabulary) for vocabulary in self.vocabularies)
 
     def matrix(self, table: Table, *, scaled: bool) -> Matrix:
-        """[N, width]: filled, scaled if asked for, cast to float32; then one-hot categories."""
+        """[N, width]: filled, scaled or centred, cast to float32; then one-hot categories."""
         result = np.zeros((table.rows, self.width), dtype=np.float32)
-        place = 0
+        place, centres = 0, self.centres
         for column in _numeric_columns(self.features, table):
             filled = np.where(np.isnan(column), self.fills[place], column)
             if scaled:
                 filled = filled / self.scales[place] - self.shifts[place]
+            elif centres[place]:
+                filled = filled - centres[place]
             result[:, place] = np.clip(filled, -LIMIT, LIMIT)
             place += 1
         for feature, vocabulary in zip(categorical(self.features), self.vocabularies, strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 
 from modelmill_training.algorithms import Builder, Model, Request, Rows, builder
 from modelmill_training.data import Floats, Matrix
-from modelmill_training.onnx_graph import DOUBLE, FLOAT, GraphBuilder, doubles
+from modelmill_training.onnx_graph import DOUBLE, GraphBuilder, doubles
 
 # A target whose values lie further than this many deviations from zero is standardised for every algorithm.
 FAR_FROM_ZERO = 100.0
@@ -29,7 +29,7 @@ class StandardisedTarget:
         """See `Model`."""
         value = builder.cast(self.inner.write(builder, features), DOUBLE)
         value = builder.node("Mul", value, builder.constant(doubles(self.scale)))
-        return builder.cast(builder.node("Add", value, builder.constant(doubles(self.mean))), FLOAT)
+        return builder.node("Add", value, builder.constant(doubles(self.mean)))
 
 
 def fit(algorithm: str, request: Request) -> Model:

@@ -20,7 +20,7 @@ def signature_of(features: list[Feature], labels: list[str] | None) -> Signature
     if widths["categorical"]:
         inputs.append(Tensor("categorical", "BYTES", [-1, widths["categorical"]]))
     if labels is None:
-        return Signature("tabular", inputs, [Tensor("value", "FP32", [-1, 1])], features)
+        return Signature("tabular", inputs, [Tensor("value", "FP64", [-1, 1])], features)
     outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
     return Signature("tabular", inputs, outputs, features)
 
@@ -60,6 +60,8 @@ def _write_numbers(builder: GraphBuilder, preprocessing: Preprocessing, *, scale
     if scaled:
         value = builder.node("Div", value, builder.constant(preprocessing.scales))
         value = builder.node("Sub", value, builder.constant(preprocessing.shifts))
+    elif preprocessing.centres.any():
+        value = builder.node("Sub", value, builder.constant(preprocessing.centres))
     low, high = (builder.constant(doubles(limit)) for limit in (-LIMIT, LIMIT))
     return builder.cast(builder.node("Clip", value, low, high), FLOAT)
 
@@ -74,8 +76,9 @@ def _write_one_hot(builder: GraphBuilder, preprocessing: Preprocessing) -> list[
 
 def _write_outputs(builder: GraphBuilder, scores: str, labels: list[str] | None) -> list[onnx.ValueInfoProto]:
     if labels is None:
-        builder.node("Identity", scores, output="value")
-        return [value_info("value", FLOAT, "N", 1)]
+        # In double, since a target like 1,700,000,000 ± 1,000 has no room in single precision.
+        builder.node("Identity", builder.cast(scores, DOUBLE), output="value")
+        return [value_info("value", DOUBLE, "N", 1)]
     best = builder.node("ArgMax", scores, axis=1, keepdims=0)
     builder.node("Gather", builder.constant(np.array(labels, dtype=object)), best, output="label", axis=0)
     builder.node("Identity", scores, output="probabilities")

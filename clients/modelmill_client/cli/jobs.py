@@ -9,9 +9,10 @@ import typer
 
 from modelmill_client.cli.command import command
 from modelmill_client.cli.live import JobLine, describe, describe_log
-from modelmill_client.cli.metrics import show_leaderboard, show_metrics
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import plain
+from modelmill_client.errors import InvalidInput
 
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of a training job.")]
 
@@ -27,6 +28,8 @@ def jobs(
     elif job is not None:
         found = session.client.training_jobs.get(job)
         session.show(found, lambda: show_job(session, found))
+    elif watch:
+        raise InvalidInput("--watch follows one job, expected its id: `modelmill jobs JOB --watch`")
     else:
         _list(session)
 
@@ -102,6 +105,7 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
     )
     show_leaderboard(session, job.get("leaderboard"))
     show_metrics(session, job.get("metrics"))
+    show_split(session, job)
 
 
 def _list(session: Session) -> None:

@@ -6,6 +6,7 @@ from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import numbers
 
 _MOST_CLASSES = 10
+_FEW_ROWS = 30
 
 
 def show_metrics(session: Session, metrics: dict[str, Any] | None) -> None:
@@ -18,6 +19,19 @@ def show_metrics(session: Session, metrics: dict[str, Any] | None) -> None:
     session.table(columns, ((name, *(metrics[part].get(name) for part in parts)) for name in names))
     if parts:
         _show_confusion(session, metrics[parts[0]])
+
+
+def show_split(session: Session, result: dict[str, Any]) -> None:
+    """Prints what a reader of the metrics of a job or version should know about the rows behind them."""
+    split = result.get("split") or {}
+    missing, held_out = split.get("missing_target_rows") or 0, split.get("test")
+    if missing:
+        share = 100 * missing / (missing + sum(split.get(part) or 0 for part in ("train", "validation", "test")))
+        rows = f"{missing} {'row' if missing == 1 else 'rows'} ({f'{share:.0f}' if share >= 1 else 'under 1'} %)"
+        verbs = ("has", "was") if missing == 1 else ("have", "were")
+        session.say(f"{rows} {verbs[0]} no value in {result.get('target')!r} and {verbs[1]} left out")
+    if held_out is not None and held_out < _FEW_ROWS:
+        session.say(f"the held-out metrics rest on few rows ({held_out}); with other rows they may be quite different")
 
 
 def show_leaderboard(session: Session, leaderboard: list[dict[str, Any]] | None) -> None:

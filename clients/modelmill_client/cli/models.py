@@ -1,12 +1,13 @@
-"""`modelmill models`, `versions`, `promote`, `rollback`, `ledger` and `download`"""
+"""`modelmill models`, `versions`, `promote`, `rollback`, `ledger`, `download` and `delete`"""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from modelmill_client.cli.ask import confirm
 from modelmill_client.cli.command import command
-from modelmill_client.cli.metrics import show_leaderboard, show_metrics
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import aliases, cell, numbers, size
 
@@ -84,14 +85,31 @@ def download(
     session.show({"path": str(written)}, str(written))
 
 
+def delete(
+    session: Session,
+    model: ModelArgument,
+    version: Annotated[int | None, typer.Argument(min=1, help="One version; the whole model without it.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a version that no alias points to, or a model with all its versions."""
+    what = f"{model} with all its versions" if version is None else f"version {version} of {model}"
+    confirm(f"Delete {what}?", yes)
+    if version is None:
+        session.client.models.delete(model)
+    else:
+        session.client.models.delete_version(model, version)
+    session.show({"model": model, "version": version, "deleted": True}, f"{what} is deleted")
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for function in (models, versions, promote, rollback, ledger, download):
+    for function in (models, versions, promote, rollback, ledger, download, delete):
         command(app, function.__name__)(function)
 
 
 def _report_move(session: Session, model: str, move: dict[str, Any]) -> None:
-    before = f" (was {move['previous_version']})" if move["previous_version"] else ""
+    previous = move["previous_version"]
+    before = " already" if previous == move["version"] else f" (was {previous})" if previous else ""
     session.show(move, f"{model}: {move['alias']} → version {move['version']}{before}")
 
 
@@ -124,6 +142,7 @@ def _show_version(session: Session, version: dict[str, Any]) -> None:
     _show_inputs(session, version)
     show_leaderboard(session, version.get("leaderboard"))
     show_metrics(session, version.get("metrics"))
+    show_split(session, version)
 
 
 def _show_inputs(session: Session, version: dict[str, Any]) -> None:

@@ -57,11 +57,11 @@ def predict(
     Cells of a CSV are converted to what the model expects; columns that it does not know are copied to the output.
     """
     _check(csv, jsonl, json, version, alias)
+    wanted = format or _form_of(out)
     with ExitStack() as stack:
         source = _open(session, stack, model, csv, jsonl, json, version, alias)
-        form = format or (FORMATS.get(out.suffix.lower()) if out else None) or source.form
         file = stack.enter_context(output(out))
-        _run(session, model, source, make_writer(file, form, source.columns), batch_size)
+        _run(session, model, source, make_writer(file, wanted or source.form, source.columns), batch_size)
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +75,16 @@ def _check(csv: Path | None, jsonl: Path | None, json: str | None, version: int 
         raise InvalidInput(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl and --json")
     if version is not None and alias is not None:
         raise InvalidInput("got --version and --alias, expected at most one of them")
+
+
+def _form_of(out: Path | None) -> str | None:
+    """What the suffix of --out stands for; None without a suffix."""
+    if out is None or not out.suffix:
+        return None
+    form = FORMATS.get(out.suffix.lower())
+    if form is None:
+        raise InvalidInput(f"--out got {out.name!r}, expected the suffix {', '.join(sorted(FORMATS))}, or --format too")
+    return form
 
 
 def _open(

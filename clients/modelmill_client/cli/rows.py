@@ -44,6 +44,9 @@ class CsvRows:
             raise InvalidInput(
                 f"the CSV lacks {_listed(missing)}, expected all of {_listed(feature['name'] for feature in features)}"
             )
+        repeated = [feature["name"] for feature in features if self.columns.count(feature["name"]) > 1]
+        if repeated:
+            raise InvalidInput(f"the CSV has more than one column {_listed(repeated)}, expected one of each name")
         self.unused = [column for column in self.columns if column not in names]
         self._file = file
 

@@ -15,7 +15,11 @@ def up(
     ] = 8081,
     state: Annotated[Path, typer.Option(help="Folder for data, models, logs and the key.")] = Path(".modelmill"),
     bind: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets containers and other machines in.")
+        str,
+        typer.Option(
+            help="Address to listen on. 0.0.0.0 lets containers and other machines in, "
+            "and to the AWS port too, which takes any credentials: all data and models are open to them."
+        ),
     ] = "127.0.0.1",
 ) -> None:
     """Run modelmill on this machine until Ctrl-C: no Docker, no AWS account, no network."""

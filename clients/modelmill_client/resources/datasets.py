@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from modelmill_client.errors import InvalidInput, NotFound, NotReady
+from modelmill_client.errors import ClientError, InvalidInput, NotFound, NotReady, UploadFailed
 from modelmill_client.paging import pages
 from modelmill_client.transport import Json, Transport
 from modelmill_client.upload import Progress, send_file
@@ -39,14 +40,24 @@ class Datasets:
         The name defaults to the file's, the format to what its suffix says. `progress(sent, size)` counts bytes.
 
         Raises:
+            InvalidInput: there is no such file, it is empty, or its format is unknown.
+            UploadFailed: the storage refused the file; the dataset is deleted again.
             NotReady: with `wait`, the file was rejected; `resource["problems"]` says why.
         """
         path = Path(path)
         if not path.is_file():
             raise InvalidInput(f"there is no file {path}")
+        if not path.stat().st_size:
+            raise InvalidInput(f"{path} is empty, expected a header and rows")
         dataset = self.create(name or default_name(path), format=format or guess_format(path), target=target)
         form = dataset["upload"]
-        send_file(form["url"], form["fields"], path, progress=progress, retry=self._transport.retry)
+        try:
+            send_file(form["url"], form["fields"], path, progress=progress, retry=self._transport.retry)
+        except UploadFailed:
+            # It would count against the quota until it expires.
+            with suppress(ClientError):
+                self.delete(dataset["dataset_id"])
+            raise
         return self.wait(dataset["dataset_id"], timeout=timeout) if wait else dataset
 
     def create(self, name: str, *, format: str, target: str | None = None) -> Json:  # noqa: A002

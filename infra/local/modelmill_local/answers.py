@@ -40,6 +40,15 @@ class ServiceError(Exception):
         return as_json({"__type": self.code, "message": str(self), "Message": str(self)}, self.status)
 
 
+class RefusedError(Exception):
+    """S3's refusal of a request."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
 def as_json(value: Any, status: int = 200) -> Answer:
     """An answer in AWS's JSON protocols."""
     body = json.dumps(value).encode()

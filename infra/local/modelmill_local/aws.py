@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from modelmill_local.answers import Answer, App, ServiceError, StartResponse, as_json, call, read_body
 from modelmill_local.faults import Faults
@@ -110,4 +111,6 @@ def _is_s3(environ: dict[str, Any]) -> bool:
     authorization = environ.get("HTTP_AUTHORIZATION", "")
     if authorization.startswith("AWS4-HMAC-SHA256"):
         return "/s3/aws4_request" in authorization
+    if "/s3/aws4_request" in unquote(environ["QUERY_STRING"]):
+        return True
     return not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")

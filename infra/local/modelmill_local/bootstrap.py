@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from modelmill_local.template import Resource
-from modelmill_local.workspace import StartError
+from modelmill_local.workspace import StartError, Workspace, new_secret
 
 TENANT = "default"
 
@@ -34,17 +34,22 @@ def publish_training_code(folder: Path, sha256: str, bucket: str, s3: Any) -> No
             s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
 
 
-def ensure_key(table: str, secret: str, dynamodb: Any) -> None:
-    """Make the first key's row. Raises: StartError."""
+def ensure_key(table: str, workspace: Workspace, dynamodb: Any) -> str:
+    """The first key, with a row of its own; a new one in place of a kept one that was revoked. Raises: StartError."""
     from modelmill.aws.dynamodb import Table
     from modelmill.aws.tenancy import TableKeys
     from modelmill.errors import Conflict
     from modelmill.tenancy import keys
 
+    rows, secret = TableKeys(Table(dynamodb, table)), workspace.secret()
     try:
-        keys.ensure_key(TableKeys(Table(dynamodb, table)), TENANT, secret)
+        keys.ensure_key(rows, TENANT, secret)
     except Conflict as error:
-        raise StartError(f"MODELMILL_API_KEY cannot be used: {error}") from error
+        if workspace.given:
+            raise StartError(f"the key in MODELMILL_API_KEY cannot be used: {error}") from error
+        secret = new_secret()
+        keys.ensure_key(rows, TENANT, secret)
+    return secret
 
 
 def expire_objects(bucket: Resource, s3: Any) -> None:

@@ -117,7 +117,8 @@ class LocalCloud:
             bootstrap.publish_training_code(code, sha256, store, self.aws.client("s3"))
         self.secret = self.workspace.secret()
         if "Table" in stack.resources:
-            bootstrap.ensure_key(stack.resources["Table"].name, self.secret, self.aws.client("dynamodb"))
+            table = stack.resources["Table"].name
+            self.secret = bootstrap.ensure_key(table, self.workspace, self.aws.client("dynamodb"))
         return stack
 
     def _serve(self, stack: template.Stack, listener: socket.socket) -> None:

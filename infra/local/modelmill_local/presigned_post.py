@@ -12,21 +12,13 @@ from typing import Any, BinaryIO
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from modelmill_local.answers import RefusedError
 from modelmill_local.intrinsics import ACCESS_KEY, SECRET_KEY
 from modelmill_local.objects import ObjectFolder, StoredFile
 
 _CHUNK = 1 << 20
 _FIELDS_AT_MOST = 20 * 1024
 _UNCHECKED = frozenset({"awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"})
-
-
-class UploadRefusedError(Exception):
-    """S3's refusal of an upload."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 @dataclass
@@ -51,9 +43,9 @@ class Policy:
     conditions: list[Any]
 
     def check(self, fields: Mapping[str, str], bucket: str, now: datetime) -> None:
-        """Raises UploadRefusedError where the form breaks the policy."""
+        """Raises RefusedError where the form breaks the policy."""
         if now >= self.expires:
-            raise UploadRefusedError(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
+            raise RefusedError(403, "AccessDenied", "Invalid according to Policy: Policy expired.")
         given = {**fields, "bucket": bucket}
         allowed: set[str] = set()
         for condition in self.conditions:
@@ -61,7 +53,7 @@ class Policy:
         for name in fields:
             if name not in allowed | _UNCHECKED and not name.startswith("x-ignore-"):
                 text = f"Invalid according to Policy: Extra input fields: {name}"
-                raise UploadRefusedError(403, "AccessDenied", text)
+                raise RefusedError(403, "AccessDenied", text)
 
     @property
     def size_range(self) -> tuple[int, int | None]:
@@ -73,7 +65,7 @@ class Policy:
 
 
 def read_form(content_type: str, body: BinaryIO, bucket: str, files: ObjectFolder) -> Form:
-    """Read an upload of any size, its file straight to disk. Raises: UploadRefusedError."""
+    """Read an upload of any size, its file straight to disk. Raises: RefusedError."""
     boundary = parse_options_header(content_type)[1].get("boundary", "")
     form = Form()
     writer: _FileWriter | None = None
@@ -92,7 +84,7 @@ def read_form(content_type: str, body: BinaryIO, bucket: str, files: ObjectFolde
                 text = _more(text, event.data)
                 form.fields[name] = text.decode("utf-8", "replace")
         form.file = _finished(writer)
-    except UploadRefusedError:
+    except RefusedError:
         if writer is not None:
             writer.discard()
         raise
@@ -113,13 +105,13 @@ def _events(boundary: str, body: BinaryIO) -> Iterator[Any]:
                 return
     except ValueError as error:
         text = "The body of your POST request is not well-formed multipart/form-data."
-        raise UploadRefusedError(400, "MalformedPOSTRequest", text) from error
+        raise RefusedError(400, "MalformedPOSTRequest", text) from error
 
 
 def _more(text: bytes, data: bytes) -> bytes:
     if len(text) + len(data) > _FIELDS_AT_MOST:
         text_ = "Your POST request fields preceding the upload file were too large."
-        raise UploadRefusedError(400, "MaxPostPreDataLengthExceeded", text_)
+        raise RefusedError(400, "MaxPostPreDataLengthExceeded", text_)
     return text + data
 
 
@@ -127,9 +119,9 @@ def _checked_limit(form: Form, bucket: str) -> tuple[int, int | None]:
     """The sizes that the policy allows, once all else in the form agrees with it."""
     if "key" not in form.fields:
         text = "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields."
-        raise UploadRefusedError(400, "InvalidArgument", text)
+        raise RefusedError(400, "InvalidArgument", text)
     if "policy" not in form.fields:
-        raise UploadRefusedError(403, "AccessDenied", "Access Denied")
+        raise RefusedError(403, "AccessDenied", "Access Denied")
     _check_signature(form.fields)
     policy = _decode(form.fields["policy"])
     policy.check({**form.fields, "key": form.key}, bucket, datetime.now(UTC))
@@ -146,7 +138,7 @@ def _check_signature(fields: Mapping[str, str]) -> None:
         key = hmac.digest(key, part.encode(), "sha256")
     if not hmac.compare_digest(key.hex(), fields.get("x-amz-signature", "")):
         text = "The request signature we calculated does not match the signature you provided."
-        raise UploadRefusedError(403, "SignatureDoesNotMatch", text)
+        raise RefusedError(403, "SignatureDoesNotMatch", text)
 
 
 def _decode(text: str) -> Policy:
@@ -155,11 +147,11 @@ def _decode(text: str) -> Policy:
         expires = datetime.fromisoformat(document["expiration"])
         return Policy(expires if expires.tzinfo else expires.replace(tzinfo=UTC), list(document["conditions"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise UploadRefusedError(400, "InvalidPolicyDocument", f"Invalid Policy: {error}") from error
+        raise RefusedError(400, "InvalidPolicyDocument", f"Invalid Policy: {error}") from error
 
 
 def _check_condition(condition: Any, given: Mapping[str, str]) -> str:
-    """The name of the field that a condition is about. Raises: UploadRefusedError."""
+    """The name of the field that a condition is about. Raises: RefusedError."""
     if isinstance(condition, dict):
         ((name, expected),) = condition.items()
         kind = "eq"
@@ -172,16 +164,16 @@ def _check_condition(condition: Any, given: Mapping[str, str]) -> str:
     holds = value is not None and (value == expected if kind == "eq" else value.startswith(str(expected)))
     if not holds:
         text = f'Invalid according to Policy: Policy Condition failed: ["{kind}", "${name}", "{expected}"]'
-        raise UploadRefusedError(403, "AccessDenied", text)
+        raise RefusedError(403, "AccessDenied", text)
     return name
 
 
 def _finished(writer: "_FileWriter | None") -> StoredFile:
     if writer is None or not writer.done:
-        raise UploadRefusedError(400, "IncorrectNumberOfFilesInPostRequest", "POST requires exactly one file upload.")
+        raise RefusedError(400, "IncorrectNumberOfFilesInPostRequest", "POST requires exactly one file upload.")
     if writer.size < writer.least:
         text = "Your proposed upload is smaller than the minimum allowed size"
-        raise UploadRefusedError(400, "EntityTooSmall", text)
+        raise RefusedError(400, "EntityTooSmall", text)
     return StoredFile(writer.path, writer.size, writer.md5.hexdigest())
 
 
@@ -198,7 +190,7 @@ class _FileWriter:
         self.size += len(event.data)
         if self._most is not None and self.size > self._most:
             text = "Your proposed upload exceeds the maximum allowed size"
-            raise UploadRefusedError(400, "EntityTooLarge", text)
+            raise RefusedError(400, "EntityTooLarge", text)
         self.md5.update(event.data)
         self._file.write(event.data)
         if not event.more_data:

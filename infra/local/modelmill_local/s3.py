@@ -1,4 +1,4 @@
-"""S3 in front of moto's: durable writes, enforced upload policies, large downloads from disk."""
+"""S3 in front of moto's: durable writes, enforced upload policies and links, large downloads from disk."""
 
 import io
 import threading
@@ -15,11 +15,12 @@ from moto.s3.models import s3_backends
 from werkzeug.http import parse_range_header
 from werkzeug.wsgi import get_input_stream
 
-from modelmill_local.answers import Answer, App, call, read_body
+from modelmill_local.answers import Answer, App, RefusedError, call, read_body
 from modelmill_local.intrinsics import ACCOUNT
 from modelmill_local.journal import Journal
 from modelmill_local.objects import ObjectFolder, StoredFile, StoredKey
-from modelmill_local.presigned_post import Form, UploadRefusedError, read_form
+from modelmill_local.presigned_link import check_link
+from modelmill_local.presigned_post import Form, read_form
 
 _STREAM_FROM = 4 << 20
 _CHUNK = 1 << 20
@@ -38,6 +39,10 @@ class S3:
 
     def answer(self, environ: dict[str, Any]) -> Answer:
         """The answer to one request, after what it changed is on disk."""
+        try:
+            check_link(environ)
+        except RefusedError as error:
+            return _refusal(error.status, error.code, str(error))
         method = environ["REQUEST_METHOD"]
         bucket, key = address(environ)
         if method == "POST" and not key and environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
@@ -76,7 +81,7 @@ class S3:
                 made = _backend().put_object(bucket, form.key, form.file, request_method="POST")
                 made.set_metadata(_metadata(form))
                 self._note([])
-        except UploadRefusedError as error:
+        except RefusedError as error:
             return _refusal(error.status, error.code, str(error))
         except S3ClientError as error:
             return _refusal(404, error.code, error.message)

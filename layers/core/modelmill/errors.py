@@ -5,7 +5,6 @@ ModelmillError                    500  internal
 ├── Unauthenticated               401  unauthenticated
 ├── Forbidden                     403  forbidden
 ├── NotFound                      404  not_found
-├── MethodNotAllowed              405  method_not_allowed
 ├── Conflict                      409  conflict
 ├── TooLarge                      413  too_large
 ├── UnsupportedMediaType          415  unsupported_media_type
@@ -74,12 +73,6 @@ class NotFound(ModelmillError):
     """Unknown, or another tenant's: the two look the same."""
 
     status, code, title = 404, "not_found", "Not found"
-
-
-class MethodNotAllowed(ModelmillError):
-    """The path exists, but not with this method."""
-
-    status, code, title = 405, "method_not_allowed", "Method not allowed"
 
 
 class Conflict(ModelmillError):

@@ -1,13 +1,15 @@
 """Keys and usage in the table."""
 
+import time
 from typing import Any
 
 from modelmill.aws.dynamodb import ConditionFailed, Table
 from modelmill.aws.items import Item, Row
-from modelmill.aws.writes import ABSENT, PRESENT, Delete, Put
+from modelmill.aws.writes import ABSENT, PRESENT, Delete, Put, Update
 from modelmill.pages import Page
 from modelmill.tenancy.keys import Key
 from modelmill.tenancy.quotas import Usage
+from modelmill.timestamps import iso
 
 
 def tenant_key(tenant: str) -> str:
@@ -29,12 +31,16 @@ class TableKeys:
     def find(self, sha256: str) -> Key | None:
         """See `Keys`."""
         item = self._table.get(_secret_row(sha256))
-        return _key(item) if item else None
+        return _key(item) if item and "revoked_at" not in item else None
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key) -> bool:
         """See `Keys`."""
         by_hash, by_id = _secret_row(key.sha256), (tenant_key(key.tenant), f"KEY#{key.key_id}")
-        self._table.transact([Put(_item(key, row), ABSENT) for row in (by_hash, by_id)])
+        try:
+            self._table.transact([Put(_item(key, row), ABSENT) for row in (by_hash, by_id)])
+        except ConditionFailed:
+            return False
+        return True
 
     def page(self, tenant: str, limit: int, cursor: str | None) -> Page[Key]:
         """See `Keys`."""
@@ -48,7 +54,8 @@ class TableKeys:
         if item is None:
             return False
         try:
-            self._table.transact([Delete(row, PRESENT), Delete(_secret_row(item["sha256"]))])
+            revoked = Update(_secret_row(item["sha256"]), {"revoked_at": iso(time.time())})
+            self._table.transact([Delete(row, PRESENT), revoked])
         except ConditionFailed:
             return False
         return True

@@ -1,6 +1,6 @@
 """What type a column of text has: the narrowest that every one of its cells fits.
 
-boolean     true, false, or yes, no, in any case
+boolean     true or false, in any case
 integer     fits 64 bits; a leading zero (00123) makes an identifier, not a number
 number      decimal or scientific, `inf` and `infinity` (refused later, by name)
 timestamp   ISO 8601 date or date and time; without an offset it is UTC
@@ -23,13 +23,12 @@ _TIMESTAMP = r" *\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d(
 # In order of preference.
 _FITS: tuple[tuple[ColumnType, str], ...] = (
     ("boolean", "lower(trim({0})) IN ('true', 'false')"),
-    ("boolean", "lower(trim({0})) IN ('yes', 'no')"),
     ("integer", f"regexp_full_match({{0}}, {literal(_INTEGER)}) AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL"),
     ("number", f"regexp_full_match({{0}}, {literal(_NUMBER)})"),
     ("timestamp", f"regexp_full_match({{0}}, {literal(_TIMESTAMP)}) AND TRY_CAST({{0}} AS TIMESTAMPTZ) IS NOT NULL"),
 )
 _CASTS: dict[ColumnType, str] = {
-    "boolean": "lower(trim({0})) IN ('true', 'yes')",
+    "boolean": "lower(trim({0})) = 'true'",
     "integer": "CAST({0} AS BIGINT)",
     "number": "CAST({0} AS DOUBLE)",
     "timestamp": "CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",

@@ -6,7 +6,7 @@ from pathlib import Path
 from modelmill.datasets.formats import ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import ColumnType, Problem, Rejected
-from modelmill.datasets.table import Table, connect, identifier, literal
+from modelmill.datasets.table import MISSING, Table, connect, identifier, literal
 
 _TYPES: dict[str, ColumnType] = {
     "BOOLEAN": "boolean",
@@ -15,12 +15,13 @@ _TYPES: dict[str, ColumnType] = {
     **dict.fromkeys(("DATE", "TIMESTAMP"), "timestamp"),
     **dict.fromkeys(("VARCHAR", "ENUM", "UUID", "TIME"), "category"),
 }
+_MISSING = ", ".join(map(literal, MISSING))
 _CELLS: dict[ColumnType, str] = {
     "boolean": "{0}",
     "integer": "CAST({0} AS BIGINT)",
     "number": "CASE WHEN isnan(CAST({0} AS DOUBLE)) THEN NULL ELSE CAST({0} AS DOUBLE) END",
     "timestamp": "CAST({0} AS TIMESTAMP)",
-    "category": "nullif(CAST({0} AS VARCHAR), '')",
+    "category": f"CASE WHEN CAST({{0}} AS VARCHAR) NOT IN ({_MISSING}) THEN CAST({{0}} AS VARCHAR) END",
 }
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "JSON")
 
@@ -33,13 +34,17 @@ def open_parquet(path: Path, limits: ReadLimits, scratch: Path) -> Table:
         duckdb.Error: the file is damaged.
     """
     relation = f"read_parquet({literal(path)}, hive_partitioning = false)"
+    schema = f"parquet_schema({literal(path)})"
     with connect([path], scratch, limits) as connection:
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        declared_names = [row[0] for row in connection.execute(f"SELECT name FROM {schema}").fetchall()]
         [(rows,)] = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()
     columns = {name: declared for name, declared, *_ in described}
     names = [name.strip() for name in columns]
+    # DuckDB gives repeated names a number; below the root, a file without nesting has one entry per column.
+    flat = [name.strip() for name in declared_names[1:]]
     types = {name: type_ for name, declared in columns.items() if (type_ := _type(declared))}
-    problems = name_problems(names, limits)
+    problems = name_problems(flat if len(flat) == len(names) else names, limits)
     problems += [_refusal(name, declared) for name, declared in columns.items() if name not in types]
     if rows > limits.rows:
         problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))

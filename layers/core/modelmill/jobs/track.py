@@ -115,7 +115,7 @@ def explain(reason: str) -> tuple[str, str]:
     if reason.startswith("ClientError"):
         return "training_data_unavailable", "SageMaker could not read the job's inputs"
     if "exit code: 137" in reason or "OutOfMemory" in reason:
-        return "out_of_memory", "training was killed, most likely for using too much memory"
+        return "killed", "training was killed, as happens when memory runs out; use less data or a smaller model"
     return "training_failed", "training ended without saying why; its logs may tell"
 
 

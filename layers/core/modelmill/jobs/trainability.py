@@ -9,7 +9,7 @@ from modelmill.models.manifest import Task
 MIN_ROWS = 10
 MIN_ROWS_PER_CLASS = 2
 MAX_CLASSES = 100
-# A whole-number target of at most this many values, each on average in this many rows or more, is taken for classes.
+# A whole-number target of two values, or of at most this many with this many rows each, is taken for classes.
 MAX_INTEGER_CLASSES = 20
 ROWS_PER_INTEGER_CLASS = 10
 
@@ -48,7 +48,7 @@ def decide_task(schema: Schema, target: Column, task: str) -> Task:
     labelled = schema.rows - target.nulls
     _check_target(target, labelled)
     if task == "auto":
-        task = _fitting_task(target, labelled)
+        task = _fitting_task(target)
     if task == "regression":
         if target.type not in ("number", "integer"):
             _refuse("task", f"regression needs a number as target; {target.name!r} is of type {target.type}")
@@ -73,13 +73,17 @@ def _check_target(target: Column, labelled: int) -> None:
         raise Untrainable(f"the target {name} is a timestamp; expected a number or a category")
 
 
-def _fitting_task(target: Column, labelled: int) -> str:
-    if target.type == "number":
+def _fitting_task(target: Column) -> str:
+    if target.distinct == 2:
+        return "binary"
+    if target.type == "number" or (target.type == "integer" and not _looks_like_classes(target)):
         return "regression"
-    few = target.distinct <= MAX_INTEGER_CLASSES and labelled >= ROWS_PER_INTEGER_CLASS * target.distinct
-    if target.type == "integer" and not few:
-        return "regression"
-    return "binary" if target.distinct == 2 else "multiclass"
+    return "multiclass"
+
+
+def _looks_like_classes(target: Column) -> bool:
+    frequent = (top.count >= ROWS_PER_INTEGER_CLASS for top in target.top or [])
+    return target.distinct <= MAX_INTEGER_CLASSES and bool(target.top) and all(frequent)
 
 
 def _check_classes(target: Column, labelled: int) -> None:
@@ -92,7 +96,10 @@ def _check_classes(target: Column, labelled: int) -> None:
     rare = [top.value for top in target.top or [] if top.count < MIN_ROWS_PER_CLASS]
     if rare:
         shown = ", ".join(repr(value) for value in rare[:10])
-        raise Untrainable(f"these classes of {name} occur in one row only: {shown}; remove or merge them, or add rows")
+        hint = "" if target.type not in ("number", "integer") else ", or ask for task 'regression'"
+        raise Untrainable(
+            f"these classes of {name} occur in one row only: {shown}; remove or merge them, add rows{hint}"
+        )
 
 
 def _refuse(field: str, message: str) -> NoReturn:

@@ -187,6 +187,6 @@ def _expected_signature(manifest: Manifest) -> Signature:
     categorical = Tensor("categorical", "BYTES", [-1, widths["categorical"]])
     inputs = [tensor for tensor in (numeric, categorical) if tensor.shape[1]]
     if labels is None:
-        return Signature("tabular", inputs, [Tensor("value", "FP32", [-1, 1])], features)
+        return Signature("tabular", inputs, [Tensor("value", "FP64", [-1, 1])], features)
     outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
     return Signature("tabular", inputs, outputs, features)

@@ -31,6 +31,8 @@ class Promotion:
 def promote(registry: Registry, tenant: str, model: str, wanted: Promotion) -> tuple[Alias, int | None]:
     """Point an alias at a version; the alias and the version that it pointed at before.
 
+    Where it points there already nothing changes, so the call can be repeated.
+
     Raises:
         InvalidName, NotFound.
         Conflict: the version is not ready, or the alias is at another revision than expected.
@@ -43,6 +45,8 @@ def promote(registry: Registry, tenant: str, model: str, wanted: Promotion) -> t
     revision = seen.revision if seen else 0
     if wanted.expected_revision not in (None, revision):
         raise Conflict(f"alias {wanted.alias!r} is at revision {revision}, not {wanted.expected_revision}")
+    if seen and seen.version == wanted.version:
+        return seen, seen.version
     move = plan_move(seen, wanted.alias, wanted.version, "promote", wanted.by, wanted.reason)
     return _make(registry, tenant, model, move)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelmill.datasets.table import MISSING
 from modelmill.models.signature import Feature, Signature
 from modelmill.serving.calendar_parts import calendar_parts
 from modelmill.serving.mismatch import mismatch
@@ -19,6 +20,9 @@ type Row = tuple[Any, ...]
 type Tensors = dict[str, NDArray[Any]]
 
 _OBJECTS, _ARRAYS = {dict}, {list}
+
+# What counts as missing in an uploaded file does so in a request.
+_MISSING: dict[str | None, str] = {None: "", **dict.fromkeys(MISSING, "")}
 
 
 def _numbers(rows: list[Row]) -> NDArray[Any]:
@@ -30,7 +34,7 @@ def _timestamps(rows: list[Row]) -> NDArray[Any]:
 
 
 def _categories(rows: list[Row]) -> NDArray[Any]:
-    return np.array([["" if text is None else text for text in row] for row in rows], dtype=object)
+    return np.array([[_MISSING.get(text, text) for text in row] for row in rows], dtype=object)
 
 
 @dataclass(frozen=True, slots=True)

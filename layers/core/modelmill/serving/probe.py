@@ -17,13 +17,14 @@ def main(folder: str, memory_bytes: str, seconds: str) -> None:
 
 
 def _limit(memory_bytes: int, seconds: int) -> None:
-    for kind, limit in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
+    for kind, soft, hard in (
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        # At the soft limit comes a signal that tells processor time from memory, at the hard one SIGKILL.
+        (resource.RLIMIT_CPU, seconds, seconds + 1),
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_CORE, 0, 0),
     ):
-        resource.setrlimit(kind, (limit, limit))
+        resource.setrlimit(kind, (soft, hard))
 
 
 def _try(folder: Path) -> dict[str, Any]:

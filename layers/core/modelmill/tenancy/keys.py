@@ -43,14 +43,14 @@ class Keys(Protocol):
     def find(self, sha256: str) -> Key | None:
         """The key whose secret has this hash, unless revoked."""
 
-    def add(self, key: Key) -> None:
-        """Keep a new key."""
+    def add(self, key: Key) -> bool:
+        """Keep a new key; False when one with this secret is or was there."""
 
     def page(self, tenant: str, limit: int, cursor: str | None) -> Page[Key]:
         """The tenant's keys, newest first."""
 
     def remove(self, tenant: str, key_id: str) -> bool:
-        """Revoke; False when there is no such key."""
+        """Revoke for good; False when there is no such key."""
 
 
 def hash_secret(secret: str) -> str:
@@ -78,7 +78,7 @@ def create_key(keys: Keys, tenant: str, name: str, scopes: tuple[str, ...]) -> t
     Raises:
         InvalidRequest: no scope, or an unknown one.
     """
-    _check_scopes(scopes)
+    scopes = tuple(scope for scope in SCOPES if scope in _checked(scopes))
     secret = "mm_" + secrets.token_urlsafe(32)
     key = _new_key(tenant, name, scopes, secret)
     keys.add(key)
@@ -89,12 +89,13 @@ def ensure_key(keys: Keys, tenant: str, secret: str) -> Key:
     """An admin key with a given secret; the existing one where there is one.
 
     Raises:
-        Conflict: the secret belongs to another tenant.
+        Conflict: the secret was revoked, or belongs to another tenant.
     """
     key = keys.find(hash_secret(secret))
     if key is None:
         key = _new_key(tenant, "first key", ("admin",), secret)
-        keys.add(key)
+        if not keys.add(key):
+            raise Conflict("this API key has been revoked; use another")
     if key.tenant != tenant:
         raise Conflict("this API key belongs to another tenant")
     return key
@@ -114,8 +115,9 @@ def _new_key(tenant: str, name: str, scopes: tuple[str, ...], secret: str) -> Ke
     return Key(new_id("key"), tenant, name, scopes, hash_secret(secret), iso(time.time()))
 
 
-def _check_scopes(scopes: tuple[str, ...]) -> None:
+def _checked(scopes: tuple[str, ...]) -> tuple[str, ...]:
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         message = f"expected one or more of {', '.join(SCOPES)}, got {', '.join(unknown) or 'none'}"
         raise InvalidRequest(message, errors=(FieldError("scopes", message),))
+    return scopes

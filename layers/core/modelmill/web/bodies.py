@@ -33,7 +33,9 @@ class TrainingJobBody(Body):
     dataset_id: str = Field(max_length=80)
     model: str = Field(max_length=63, description=f"matches {NAME_PATTERN}")
     target: str | None = Field(None, max_length=MAX_COLUMN_NAME, description="default: the dataset's")
-    features: list[str] | None = Field(None, max_length=MAX_FEATURES, description="default: all but the target")
+    features: list[str] | None = Field(
+        None, min_length=1, max_length=MAX_FEATURES, description="default: all but the target"
+    )
     task: Literal["auto", "regression", "binary", "multiclass"] = "auto"
     algorithm: str = "auto"
     hyperparameters: dict[str, Any] = Field(default_factory=dict, max_length=50)
@@ -59,5 +61,5 @@ class RollbackBody(Body):
 class KeyBody(Body):
     """`POST /v1/keys`."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")
     scopes: list[str] = Field(min_length=1, max_length=4)

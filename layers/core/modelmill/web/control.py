@@ -1,5 +1,6 @@
 """The control plane's HTTP application: who may call, how errors look, which routes there are."""
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -75,9 +76,8 @@ class ControlPlane:
 
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The answer to a gateway event (HTTP API, payload 2.0)."""
-        # The gateway sends header names in lower case, `sam local` does not.
-        event = {**event, "headers": {name.lower(): value for name, value in event.get("headers", {}).items()}}
         try:
+            event = normalized(event)
             self._caller = self._authenticate(event)
             check_body(event)
         except ModelmillError as error:
@@ -141,15 +141,33 @@ def no_content() -> Response[str]:
     return Response(204, body="")
 
 
+def normalized(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with header names and media type in lower case (`sam local` keeps theirs) and the body as text.
+
+    Raises:
+        MalformedRequest: the body is not UTF-8.
+    """
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
+    if "content-type" in headers:
+        headers["content-type"] = headers["content-type"].partition(";")[0].strip().lower()
+    plain = {**event, "headers": headers}
+    if event.get("isBase64Encoded"):
+        try:
+            plain |= {"body": base64.b64decode(event["body"]).decode(), "isBase64Encoded": False}
+        except ValueError as error:
+            raise MalformedRequest("the body is not text in UTF-8") from error
+    return plain
+
+
 def check_body(event: dict[str, Any]) -> None:
     """Pass when the body, where one is sent, can be JSON.
 
     Raises:
-        UnsupportedMediaType, TooLarge, MalformedRequest.
+        UnsupportedMediaType, TooLarge.
     """
     if event["requestContext"]["http"]["method"] not in ("POST", "PUT"):
         return
-    kind = event.get("headers", {}).get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = event["headers"].get("content-type", "application/json")
     if kind != "application/json":
         raise UnsupportedMediaType(f"the body is {kind[:80]!r}; expected application/json")
     body = event.get("body") or ""
@@ -163,13 +181,25 @@ def _refusal(error: ModelmillError, request_id: str) -> dict[str, Any]:
 
 
 def _parse(text: str) -> Any:
-    def refuse(constant: str) -> None:
-        raise MalformedRequest(f"the body holds {constant}, which is not JSON")
-
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise MalformedRequest(f"the body is not JSON: {error.msg} at character {error.pos}") from error
     except (ValueError, RecursionError) as error:
-        raise MalformedRequest(f"the body is not JSON: {str(error)[:200]}") from error
+        raise MalformedRequest(
+            "the body is not JSON that can be read: it is nested too deep or has too long a number"
+        ) from error
+
+
+def _refuse_constant(constant: str) -> None:
+    raise MalformedRequest(f"the body holds {constant}, which is not JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise MalformedRequest("the body names a field twice")
+    return fields
 
 
 def _as_invalid_request(error: RequestValidationError) -> InvalidRequest:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import orjson
 
 from modelmill.errors import (
-    MethodNotAllowed,
     ModelmillError,
     NotFound,
     TooLarge,
@@ -101,10 +100,9 @@ class Inference:
 
 def _model_of(request: Request) -> str:
     parts = request.path.split("/")
-    if len(parts) != 5 or parts[:3] != ["", "v1", "models"] or parts[4] != "predict":
-        raise NotFound("no such path")
-    if request.method != "POST":
-        raise MethodNotAllowed(f"predictions are asked for with POST, not {request.method[:20]}")
+    shaped = len(parts) == 5 and parts[:3] == ["", "v1", "models"] and parts[4] == "predict"
+    if not shaped or request.method != "POST":
+        raise NotFound("no such call")
     return check_name(parts[3], "model")
 
 

@@ -67,4 +67,4 @@ def _result(services: Services, job: Job) -> dict[str, Any]:
         manifest = services.bundles.manifest(job.tenant, job.model, job.model_version)
     except NotFound:
         return {}
-    return {"metrics": manifest.metrics, "leaderboard": manifest.leaderboard, "algorithm": manifest.algorithm}
+    return {name: getattr(manifest, name) for name in ("metrics", "split", "dropped", "leaderboard", "algorithm")}
