@@ -30,11 +30,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="modelmill-bench-") as name:
         folder = Path(name)
         cloud = LocalCloud(folder / "state")
+        file = large_csv(folder, options.megabytes)
         with timed("modelmill up: ready"):
             cloud.start()
         try:
             with timed(f"{options.megabytes} MB CSV: upload to ready"):
-                cloud.client.datasets.upload(large_csv(folder, options.megabytes), target="y", wait=True)
+                cloud.client.datasets.upload(file, target="y", wait=True)
             dataset = cloud.client.datasets.upload(small_csv(folder), target="y", wait=True)
             for algorithm in options.algorithms.split(","):
                 train(cloud.client, dataset["dataset_id"], algorithm)
