@@ -1,8 +1,6 @@
-"""CSV: Python's strict csv reader finds the structure and every mistake in it; DuckDB gets the rows rewritten plainly.
+"""CSV: the delimiter, the header and the shape of every row, checked by Python's strict csv reader.
 
-DuckDB's own reader, given such files as people send, accepts some ragged rows, mistakes quotes after spaces and mixed
-line ends, and may take a line break within quotes for the end of a row where its buffers or threads meet. None of
-this happens with rows that Python's csv writer wrote, read in order; pieces of a file keep its memory small.
+DuckDB reads the cells afterwards. It is not trusted with the structure: it accepts some ragged rows.
 """
 
 import csv
@@ -26,18 +24,17 @@ if TYPE_CHECKING:
 DELIMITERS = (",", ";", "\t", "|")
 
 _SAMPLE_ROWS = 50
-_PIECE_CHARACTERS = 16_000_000
 _BUFFER_BYTES = 8_000_000
 # A header like this says nothing about how many cells a row should have.
 _HOPELESS = ("too_many_columns", "unterminated_quote", "stray_quote")
 
 
 @dataclass(frozen=True, slots=True)
-class _Header:
-    """The names, the number of lines up to and including theirs, and what is wrong with them."""
+class _Rows:
+    """What lies below the header, and whether all lines of the file end alike."""
 
-    names: list[str]
-    lines: int
+    count: int
+    even: bool
     problems: list[Problem]
 
 
@@ -49,17 +46,51 @@ def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
     """
     check_text(path, limits)
     delimiter = _delimiter(path)
-    header = _header(path, delimiter, limits)
-    problems, pieces, count = header.problems, [], 0
+    names, skipped, problems = _header(path, delimiter, limits)
+    rows = _Rows(0, True, [])
     if not problems or problems[0].code not in _HOPELESS:
-    ...
+        rows = _check_rows(path, delimiter, len(names), skipped, limits)
+        problems += rows.problems
+    if not problems and not rows.count:
+        problems = [Problem("no_rows", "the file has a header and no rows")]
+    if problems:
+        raise Rejected(tuple(problems[: limits.problems]))
+    readable = path
+    if not rows.even or _spaced_quotes(path, delimiter):
+        readable, skipped = _plain_copy(path, delimiter, len(names), skipped, scratch), 0
+    cells = [f"c{place}" for place in range(len(names))]
+    relation = _relation(readable, delimiter, cells, skipped)
+    return Table(names, relation, cells, rows.count, partial(_find, path, delimiter))
 
 
-def _relation(pieces: list[Path], columns: list[str]) -> str:
-    return f"""read_csv([{", ".join(map(literal, pieces))}], auto_detect = false, header = false, delim = ',',
-        quote = '"', escape = '"', comment = '', compression = 'none', nullstr = [{", ".join(map(literal, MISSING))}],
+def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:
+    return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
+        delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
+        compression = 'none', nullstr = [{", ".join(map(literal, MISSING))}],
         parallel = false, buffer_size = {_BUFFER_BYTES}, max_line_size = {_BUFFER_BYTES // 2},
         columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
+
+
+def _spaced_quotes(path: Path, delimiter: str) -> bool:
+    """Whether a quote may follow white space at the start of a cell, where it is text, but not to DuckDB."""
+    marks = [lead + b' "' for lead in (delimiter.encode(), b"\n", b"\r", b" ")]
+    tail = b"\n"
+    for chunk in chunks(path):
+        window = tail + chunk
+        if any(mark in window for mark in marks):
+            return True
+        tail = window[-2:]
+    return False
+
+
+def _plain_copy(path: Path, delimiter: str, width: int, skipped: int, scratch: Path) -> Path:
+    """The same records as plainly as can be, for files in which DuckDB would see other cells."""
+    copy = scratch / "plain.csv"
+    with _records(path, delimiter) as (records, _), copy.open("w", encoding="utf-8", newline="") as file:
+        below = islice(records, skipped, None)
+        rows = (row or [""] for row in below) if width == 1 else filter(None, below)
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return copy
 
 
 @contextmanager
