@@ -1,5 +1,7 @@
 """What is read from a good file: columns, their types, and the values under them."""
 
+import csv
+import io
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,21 @@ def test_mixed_line_ends_and_empty_lines_are_read(uploads: Uploads) -> None:
 def test_a_quote_after_a_space_is_text(uploads: Uploads) -> None:
     uploads.read('a,b\n1, "x"\n')
     assert uploads.rows() == [(1, ' "x"')]
+
+
+def test_a_byte_order_mark_in_a_cell_stays(uploads: Uploads) -> None:
+    uploads.read("a,b\n\ufeffx,1\n")
+    assert uploads.rows() == [("\ufeffx", 1)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rows_within_quotes_of_a_large_file_stay_within_and_in_order(uploads: Uploads, end: str) -> None:
+    text = end.join(f'{i},"x{i % 7}",{i % 3}' for i in range(9_000))
+    rows = [(i, text[: len(text) - 37 * i], i % 5) for i in range(200)]
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator=end).writerows([("a", "b", "c"), *rows])
+    uploads.read(file.getvalue())
+    assert uploads.rows() == rows
 
 
 def test_in_a_single_column_an_empty_line_is_a_missing_cell(uploads: Uploads) -> None:

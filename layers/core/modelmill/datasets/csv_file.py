@@ -1,22 +1,23 @@
-"""CSV: the delimiter, the header and the shape of every row, checked by Python's strict csv reader.
+"""CSV: Python's strict reader finds the structure and what is wrong with it; DuckDB gets the rows rewritten plainly.
 
-DuckDB reads the cells afterwards. It is not trusted with the structure: it accepts some ragged rows.
+Given files as people send them, DuckDB's own reader accepts some ragged rows, mistakes quotes after spaces and mixed
+line ends, and may take a line break within quotes for the end of a row where its buffers or threads meet. None of
+this happens to rows that Python's csv writer wrote, read in order; pieces of a file keep its memory small.
 """
 
 import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
 from modelmill.datasets.table import MISSING, Table, literal
-from modelmill.datasets.text import check_text, chunks
+from modelmill.datasets.text import check_text
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -24,18 +25,8 @@ if TYPE_CHECKING:
 DELIMITERS = (",", ";", "\t", "|")
 
 _SAMPLE_ROWS = 50
+_PIECE_CHARACTERS = 16_000_000
 _BUFFER_BYTES = 8_000_000
-# A header like this says nothing about how many cells a row should have.
-_HOPELESS = ("too_many_columns", "unterminated_quote", "stray_quote")
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """What lies below the header, and whether all lines of the file end alike."""
-
-    count: int
-    even: bool
-    problems: list[Problem]
 
 
 def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
@@ -45,58 +36,98 @@ def open_csv(path: Path, limits: ReadLimits, scratch: Path) -> Table:
         Rejected: every problem found, up to the limit.
     """
     check_text(path, limits)
-    delimiter = _delimiter(path)
-    names, skipped, problems = _header(path, delimiter, limits)
-    rows = _Rows(0, True, [])
-    if not problems or problems[0].code not in _HOPELESS:
-        rows = _check_rows(path, delimiter, len(names), skipped, limits)
-        problems += rows.problems
-    if not problems and not rows.count:
+    reading = _Reading(path, _delimiter(path), limits)
+    pieces = _write_pieces(reading.rows(), scratch)
+    problems = reading.problems
+    if not problems and not pieces:
         problems = [Problem("no_rows", "the file has a header and no rows")]
+    if reading.count > limits.rows:
+        problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
     if problems:
         raise Rejected(tuple(problems[: limits.problems]))
-    readable = path
-    if not rows.even or _spaced_quotes(path, delimiter):
-        readable, skipped = _plain_copy(path, delimiter, len(names), skipped, scratch), 0
-    cells = [f"c{place}" for place in range(len(names))]
-    relation = _relation(readable, delimiter, cells, skipped)
-    return Table(names, relation, cells, rows.count, partial(_find, path, delimiter))
+    cells = _columns(len(reading.names))
+    find = partial(_find, path, reading.delimiter)
+    return Table(reading.names, _relation(pieces, cells), cells, reading.count, find)
 
 
-def _relation(path: Path, delimiter: str, columns: list[str], skipped: int) -> str:
-    return f"""read_csv({literal(path)}, auto_detect = false, header = true, skip = {skipped},
-        delim = {literal(delimiter)}, quote = '"', escape = '"', comment = '', strict_mode = false,
-        compression = 'none', nullstr = [{", ".join(map(literal, MISSING))}],
-        parallel = false, buffer_size = {_BUFFER_BYTES}, max_line_size = {_BUFFER_BYTES // 2},
-        columns = {{{", ".join(f"{column}: 'VARCHAR'" for column in columns)}}})"""
+class _Reading:
+    """One pass over a file."""
+
+    def __init__(self, path: Path, delimiter: str, limits: ReadLimits) -> None:
+        self.path = path
+        self.delimiter = delimiter
+        self.limits = limits
+        self.names: list[str] = []
+        self.count = 0
+        self.problems: list[Problem] = []
+
+    def rows(self) -> Iterator[list[str]]:
+        """The rows that fit the header; names, count and problems are known afterwards."""
+        line = 1
+        with _records(self.path, self.delimiter) as records:
+            try:
+                for row in records:
+                    if row:
+                        self._name(row, line)
+                        break
+                    line = records.line_num + 1
+                width = len(self.names)
+                line = records.line_num + 1
+                for row in records if width <= self.limits.columns else ():
+                    if len(row) == width:
+                        self.count += 1
+                        yield row
+                    elif width == 1 and not row:
+                        # In a single column an empty line is a missing cell.
+                        self.count += 1
+                        yield [""]
+                    elif row:
+                        self._ragged(row, line)
+                    line = records.line_num + 1
+            except csv.Error:
+                self.problems.append(_broken(self.path, self.delimiter, line, records.line_num))
+
+    def _name(self, header: list[str], line: int) -> None:
+        self.names = [name.strip() for name in header]
+        self.problems += name_problems(self.names, self.limits, line=line)
+
+    def _ragged(self, row: list[str], line: int) -> None:
+        if len(self.problems) < self.limits.problems:
+            message = f"{len(row)} cell(s) in this row, {len(self.names)} in the header"
+            self.problems.append(Problem("ragged_row", message, line=line))
 
 
-def _spaced_quotes(path: Path, delimiter: str) -> bool:
-    """Whether a quote may follow white space at the start of a cell, where it is text, but not to DuckDB."""
-    marks = [lead + b' "' for lead in (delimiter.encode(), b"\n", b"\r", b" ")]
-    tail = b"\n"
-    for chunk in chunks(path):
-        window = tail + chunk
-        if any(mark in window for mark in marks):
-            return True
-        tail = window[-2:]
-    return False
+def _columns(width: int) -> list[str]:
+    """Names for DuckDB that need no care; they also keep a byte order mark in a cell from beginning a piece."""
+    return [f"c{place}" for place in range(width)]
 
 
-def _plain_copy(path: Path, delimiter: str, width: int, skipped: int, scratch: Path) -> Path:
-    """The same records as plainly as can be, for files in which DuckDB would see other cells."""
-    copy = scratch / "plain.csv"
-    with _records(path, delimiter) as (records, _), copy.open("w", encoding="utf-8", newline="") as file:
-        below = islice(records, skipped, None)
-        rows = (row or [""] for row in below) if width == 1 else filter(None, below)
-        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
-    return copy
+def _write_pieces(rows: Iterator[list[str]], scratch: Path) -> list[Path]:
+    """The rows in files of about equal size."""
+    pieces: list[Path] = []
+    for first in rows:
+        pieces.append(scratch / f"{len(pieces)}.csv")
+        with pieces[-1].open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_columns(len(first)))
+            size = writer.writerow(first)
+            while size < _PIECE_CHARACTERS and (row := next(rows, None)) is not None:
+                size += writer.writerow(row)
+    return pieces
+
+
+def _relation(pieces: list[Path], columns: list[str]) -> str:
+    texts = ", ".join(f"{column}: 'VARCHAR'" for column in columns)
+    return f"""read_csv([{", ".join(map(literal, pieces))}], columns = {{{texts}}}, auto_detect = false, header = true,
+        delim = ',', quote = '"', escape = '"', comment = '', nullstr = [{", ".join(map(literal, MISSING))}],
+        strict_mode = false, parallel = false, compression = 'none',
+        buffer_size = {_BUFFER_BYTES}, max_line_size = {_BUFFER_BYTES // 2})"""
 
 
 @contextmanager
-def _records(path: Path, delimiter: str, *, strict: bool = True) -> "Iterator[tuple[Reader, TextIO]]":
+def _records(path: Path, delimiter: str, *, strict: bool = True) -> "Iterator[Reader]":
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        yield csv.reader(lines, delimiter=delimiter, strict=strict), lines
+        yield csv.reader(lines, delimiter=delimiter, strict=strict)
 
 
 def _delimiter(path: Path) -> str:
@@ -104,51 +135,11 @@ def _delimiter(path: Path) -> str:
 
     def score(delimiter: str) -> tuple[float, int]:
         widths: list[int] = []
-        with _records(path, delimiter, strict=False) as (records, _), suppress(csv.Error):
+        with _records(path, delimiter, strict=False) as records, suppress(csv.Error):
             widths.extend(len(row) for row in islice(filter(None, records), _SAMPLE_ROWS))
         return (widths.count(widths[0]) / len(widths), widths[0]) if widths and widths[0] > 1 else (0.0, 0)
 
     return max(DELIMITERS, key=score)
-
-
-def _header(path: Path, delimiter: str, limits: ReadLimits) -> tuple[list[str], int, list[Problem]]:
-    """The names, the number of empty lines before them, and what is wrong with them."""
-    with _records(path, delimiter) as (records, _):
-        start = 1
-        try:
-            for row in records:
-                if row:
-                    names = [name.strip() for name in row]
-                    return names, start - 1, name_problems(names, limits, line=start)
-                start = records.line_num + 1
-        except csv.Error:
-            return [], 0, [_broken(path, delimiter, start, records.line_num)]
-    raise Rejected((Problem("empty_file", "the file has only empty lines"),))
-
-
-def _check_rows(path: Path, delimiter: str, width: int, skipped: int, limits: ReadLimits) -> _Rows:
-    problems: list[Problem] = []
-    count = 0
-    with _records(path, delimiter) as (records, lines):
-        for _ in range(skipped + 1):
-            next(records)
-        start = records.line_num + 1
-        try:
-            for row in records:
-                if len(row) == width or (width == 1 and not row):
-                    count += 1
-                elif row:
-                    message = f"{len(row)} cell(s) in this row, {width} in the header"
-                    problems.append(Problem("ragged_row", message, line=start))
-                    if len(problems) == limits.problems:
-                        break
-                start = records.line_num + 1
-        except csv.Error:
-            problems.append(_broken(path, delimiter, start, records.line_num))
-        even = not isinstance(lines.newlines, tuple)
-    if count > limits.rows:
-        problems.append(Problem("too_many_rows", f"the file has more than {limits.rows:,} rows"))
-    return _Rows(count, even, problems)
 
 
 def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:
@@ -166,7 +157,7 @@ def _broken(path: Path, delimiter: str, start: int, end: int) -> Problem:
 
 
 def _find(path: Path, delimiter: str, column: int, test: Callable[[str], bool]) -> int | None:
-    with _records(path, delimiter) as (records, _):
+    with _records(path, delimiter) as records:
         start = 1
         for number, row in enumerate(records):
             if number and row and test(row[column]):

@@ -49,16 +49,18 @@ def literal(text: str | Path) -> str:
 
 
 @contextmanager
-def connect(files: list[Path], scratch: Path, limits: ReadLimits, columns: int = 0) -> "Iterator[DuckDBPyConnection]":
+def connect(
+    files: list[Path], scratch: Path, limits: ReadLimits, columns: int = 0, share: float = 1.0
+) -> "Iterator[DuckDBPyConnection]":
     """A DuckDB that can open these files and the scratch folder, nothing else, and cannot be told otherwise.
 
     It has one thread: with more, row groups and sums of floating-point numbers would differ from run to run. A wide
-    table gets more memory.
+    table gets more memory, a part of the work may get a `share` of it.
     """
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{limits.memory_mb + columns * _COLUMN_KB // 1000}MB",
+        "memory_limit": f"{int(limits.memory_mb * share) + columns * _COLUMN_KB // 1000}MB",
         "threads": 1,
         "temp_directory": str(scratch / "spill"),
         "autoinstall_known_extensions": False,
@@ -68,7 +70,6 @@ def connect(files: list[Path], scratch: Path, limits: ReadLimits, columns: int =
     with duckdb.connect(":memory:", config=config) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET parquet_metadata_cache = true")
-        connection.execute("SET preserve_insertion_order = false")
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET allowed_paths = $1", [[str(file) for file in files]])
         connection.execute("SET allowed_directories = $1", [[str(scratch)]])
