@@ -44,8 +44,8 @@ def read_upload(source: Path, form: str, parquet: Path, limits: ReadLimits | Non
                 file = _write(connection, table, parquet, source.stat().st_size)
                 _check_cells(connection, table, file, limits)
                 columns = profile(connection, file)
-            # Counting takes what it may: with half the memory it spills to disk instead of growing with the file.
-            with connect([parquet], Path(folder), limits, len(table.names), share=0.5) as connection:
+            # Counting takes what it may: with less memory it spills to disk instead of growing with the file.
+            with connect([parquet], Path(folder), limits, len(table.names), share=0.4) as connection:
                 return Schema("tabular", file.rows, duplicate_rows(connection, file), columns)
     except BaseException:
         parquet.unlink(missing_ok=True)
