@@ -23,6 +23,7 @@ COLUMNS = 12
 
 
 def main() -> None:
+    """Start the cloud, upload, train, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=100)
     parser.add_argument("--algorithms", default="linear,mlp")
@@ -62,6 +63,7 @@ def small_csv(folder: Path) -> Path:
 
 
 def large_csv(folder: Path, megabytes: int) -> Path:
+    """Normal numbers and a target of two classes, as text of six decimals."""
     random = np.random.default_rng(0)
     path = folder / "large.csv"
     with path.open("w") as file:

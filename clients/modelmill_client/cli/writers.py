@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +15,14 @@ from modelmill_client.errors import InvalidInput
 FORMATS = {".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
-class Writer:
+class Writer(ABC):
     """Takes the answers one after another."""
 
+    @abstractmethod
     def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         """Writes a batch; `cells` are the rows that it was made from, empty where the input was JSON."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 most have nothing to write
         """Writes what belongs to the end, if anything does."""
 
 
