@@ -109,7 +109,9 @@ class Cloud:
     store: Bucket
     queues: dict[str, str]
     sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
-    limits: Limits = field(default_factory=lambda: Limits(concurrent_jobs=2, datasets=5, upload_bytes=10_000_000))
+    limits: Limits = field(
+        default_factory=lambda: Limits(2, datasets=5, upload_bytes=10_000_000, monthly_predictions=0)
+    )
 
     def __post_init__(self) -> None:
         sqs = boto3.client("sqs")

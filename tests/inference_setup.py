@@ -7,6 +7,7 @@ import orjson
 
 from modelmill.serving.serve import ModelServer
 from modelmill.serving.sessions import Sessions
+from modelmill.tenancy.access import Access
 from modelmill.web.events import read_event, write_result
 from modelmill.web.inference import Inference
 from tests.serving_fakes import Clock, FakeKeys, FakeStore
@@ -17,13 +18,16 @@ KEY = "mm_test"
 class Plane:
     """`infer` with a tenant `acme` whose key is KEY."""
 
-    def __init__(self, max_bytes: int = 500 * 1024 * 1024, store: FakeStore | None = None) -> None:
+    def __init__(
+        self, max_bytes: int = 500 * 1024 * 1024, store: FakeStore | None = None, monthly_quota: int = 0
+    ) -> None:
         self.clock, self.keys, self.store = Clock(), FakeKeys(), store or FakeStore()
         self.keys.give(KEY, "acme", "predict")
         self.sessions = Sessions(max_bytes)
         self.lines: list[bytes] = []
         self.server = ModelServer(self.store, self.store, self.sessions, self.clock)
-        self.inference = Inference(self.keys, self.server, self.lines.append, self.clock)
+        access = Access(self.keys, monthly_quota, self.clock)
+        self.inference = Inference(access, self.server, self.lines.append)
         self.seconds = 25.0
 
     def send(self, event: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from modelmill.errors import Unavailable
 from modelmill.models.registry import Alias, ModelVersion
+from modelmill.tenancy.access import TenantUsage
 from modelmill.tenancy.keys import Key, hash_secret
 from tests.bundles import manifest_sha256
 
@@ -23,10 +24,14 @@ class Clock:
 
 
 class FakeKeys:
-    """Implements `web.inference.KeyFinder`."""
+    """Implements `tenancy.access.KeyUse`; `down` makes calls fail."""
 
     def __init__(self) -> None:
         self.keys: dict[str, Key] = {}
+        self.used: dict[tuple[str, str], int] = {}
+        self.changes: dict[str, int] = {}
+        self.calls: list[str] = []
+        self.down = False
 
     def give(self, secret: str, tenant: str, *scopes: str) -> Key:
         """A key with a known secret."""
@@ -35,11 +40,23 @@ class FakeKeys:
         return key
 
     def find(self, sha256: str) -> Key | None:
+        self._check("find")
         return self.keys.get(sha256)
+
+    def use(self, tenant: str, month: str, predictions: int) -> TenantUsage:
+        self._check("use")
+        used = self.used[tenant, month] = self.used.get((tenant, month), 0) + predictions
+        return TenantUsage(used, self.changes.get(tenant, 0))
 
     def revoke(self, secret: str) -> None:
         """Forget the key."""
-        del self.keys[hash_secret(secret)]
+        tenant = self.keys.pop(hash_secret(secret)).tenant
+        self.changes[tenant] = self.changes.get(tenant, 0) + 1
+
+    def _check(self, call: str) -> None:
+        self.calls.append(call)
+        if self.down:
+            raise Unavailable("the table is down", retry_after=2)
 
 
 @dataclass

@@ -37,7 +37,12 @@ def application() -> ControlPlane:
     services = Services(
         keys=TableKeys(table),
         usage=TableUsage(table),
-        limits=Limits(settings.max_concurrent_jobs, settings.max_datasets, settings.max_upload_bytes),
+        limits=Limits(
+            settings.max_concurrent_jobs,
+            settings.max_datasets,
+            settings.max_upload_bytes,
+            settings.max_monthly_predictions,
+        ),
         datasets=TableDatasets(table),
         forms=Bucket(prompt_client("s3"), settings.uploads_bucket),
         dataset_files=StoredDatasets(store),

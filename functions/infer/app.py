@@ -1,4 +1,4 @@
-"""Answer predictions. Behind `POST /v1/models/{model}/predict`."""
+"""Answer predictions. Behind `POST /v1/models/{model}/predict` and `/v2`."""
 
 import os
 import time
@@ -14,6 +14,7 @@ from modelmill.aws.tenancy import TableKeys
 from modelmill.serving.serve import ModelServer
 from modelmill.serving.sessions import Sessions
 from modelmill.settings import InferSettings
+from modelmill.tenancy.access import Access
 from modelmill.web.events import read_event, write_result
 from modelmill.web.inference import Inference
 
@@ -30,7 +31,8 @@ def inference() -> Inference:
     bundles = StoredBundles(Bucket(prompt_client("s3"), settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
-    return Inference(TableKeys(table), server, partial(os.write, 1))
+    access = Access(TableKeys(table), settings.max_monthly_predictions)
+    return Inference(access, server, partial(os.write, 1))
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

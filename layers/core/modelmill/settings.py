@@ -52,12 +52,15 @@ class ApiSettings(Settings):
     max_concurrent_jobs: int
     max_datasets: int
     max_upload_bytes: int
+    max_monthly_predictions: int
     cors_origin: str
 
 
 @dataclass(frozen=True, slots=True)
 class InferSettings(Settings):
-    """The data plane."""
+    """The data plane; a quota of 0 predictions sets no limit."""
+
+    max_monthly_predictions: int
 
 
 @dataclass(frozen=True, slots=True)

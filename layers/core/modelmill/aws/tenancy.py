@@ -7,6 +7,7 @@ from modelmill.aws.dynamodb import ConditionFailed, Table
 from modelmill.aws.items import Item, Row
 from modelmill.aws.writes import ABSENT, PRESENT, Delete, Put, Update
 from modelmill.pages import Page
+from modelmill.tenancy.access import TenantUsage, month_of
 from modelmill.tenancy.keys import Key
 from modelmill.tenancy.quotas import Usage
 from modelmill.timestamps import iso
@@ -22,8 +23,21 @@ def usage_row(tenant: str) -> Row:
     return (tenant_key(tenant), "USAGE")
 
 
+def predictions_row(tenant: str) -> Row:
+    """The row that `infer` writes: predictions by month, and how often the tenant's keys have changed."""
+    return (f"USAGE#{tenant}", "PREDICTIONS")
+
+
+def month_attribute(month: str) -> str:
+    """Where the predictions of a month (`2026-11`) are counted."""
+    return "m" + month.replace("-", "_")
+
+
 class TableKeys:
-    """Implements `tenancy.keys.Keys`: a row by hash for authentication, a row by id for the tenant's list."""
+    """Implements `tenancy.keys.Keys` and `tenancy.access.KeyUse`.
+
+    A key has a row by hash for authentication and a row by id for the tenant's list.
+    """
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -55,10 +69,17 @@ class TableKeys:
             return False
         try:
             revoked = Update(_secret_row(item["sha256"]), {"revoked_at": iso(time.time())})
-            self._table.transact([Delete(row, PRESENT), revoked])
+            changed = Update(predictions_row(tenant), add={"key_changes": 1})
+            self._table.transact([Delete(row, PRESENT), revoked, changed])
         except ConditionFailed:
             return False
         return True
+
+    def use(self, tenant: str, month: str, predictions: int) -> TenantUsage:
+        """See `KeyUse`."""
+        counted = month_attribute(month)
+        item = self._table.write(Update(predictions_row(tenant), add={counted: predictions, "key_changes": 0}))
+        return TenantUsage(item[counted], item["key_changes"])
 
 
 class TableUsage:
@@ -70,7 +91,9 @@ class TableUsage:
     def usage(self, tenant: str) -> Usage:
         """See `UsageStore`."""
         item = self._table.get(usage_row(tenant)) or {}
-        return Usage(item.get("concurrent_jobs", 0), item.get("datasets", 0))
+        predictions = self._table.get(predictions_row(tenant)) or {}
+        counted = month_attribute(month_of(time.time()))
+        return Usage(item.get("concurrent_jobs", 0), item.get("datasets", 0), predictions.get(counted, 0))
 
 
 def _secret_row(sha256: str) -> Row:

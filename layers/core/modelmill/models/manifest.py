@@ -9,6 +9,9 @@ from modelmill.models.signature import Signature
 MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 MODEL_FILE = "model.onnx"
+# What serving loads where they are listed: the same model in the form that loads fastest, and its weights.
+SERVING_FILE = "serving.onnx"
+WEIGHTS_FILE = "serving.weights"
 
 Task = Literal["regression", "binary", "multiclass"]
 
@@ -23,11 +26,15 @@ class BundleFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything known about a trained model at the moment it left training; written once, never changed.
+    """Everything known about a model at the moment it is admitted; written once, never changed.
 
-    task, algorithm: resolved, never `auto`.
+    Training leaves it without the files that admission adds; for an uploaded model admission writes all of it, and
+    what only training knows is empty.
+
+    task, algorithm: resolved, never `auto`; None and `uploaded` for an uploaded model.
     spec: the resolved training spec (see `jobs.spec.TrainingSpec.to_dict`), seed and catalogue version included.
-    labels: class names in the order of the `probabilities` output; None for regression.
+    labels: class names in the order of the output that scores classes (the last output of the signature); None
+        where nothing is classified.
     metrics: {"train" | "validation" | "test": {name: value}}; "test" is the held-out part.
     parity: {"passed", "rows", "tolerance", "within", "max_error", "label_flips", "worst": [...]}.
     split: {"train", "validation", "test", "seed", "stratified", "duplicate_rows"}; rows each.
@@ -39,10 +46,10 @@ class Manifest:
     files: every file of the bundle but the manifest itself.
     """
 
-    kind: Literal["tabular"]
-    task: Task
+    kind: Literal["tabular", "tensor"]
+    task: Task | None
     algorithm: str
-    target: str
+    target: str | None
     spec: dict[str, Any]
     signature: Signature
     labels: list[str] | None

@@ -10,7 +10,7 @@ from modelmill.pages import Page
 
 LIVE = "live"
 
-VersionStatus = Literal["ready", "rejected", "quarantined"]
+VersionStatus = Literal["awaiting_upload", "validating", "ready", "rejected", "expired", "quarantined"]
 MoveKind = Literal["first", "promote", "rollback"]
 
 

@@ -10,12 +10,30 @@ from modelmill.datasets.schema import ColumnType
 CALENDAR_PARTS = ("epoch_days", "year", "month", "day", "weekday", "hour")
 
 
+# The Open Inference Protocol's names: https://github.com/kserve/open-inference-protocol
+Datatype = Literal[
+    "BOOL",
+    "UINT8",
+    "UINT16",
+    "UINT32",
+    "UINT64",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
+    "FP16",
+    "FP32",
+    "FP64",
+    "BYTES",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One input or output of the graph; `datatype` is the Open Inference Protocol's name, -1 a variable dimension."""
+    """One input or output of the graph; -1 is a variable dimension."""
 
     name: str
-    datatype: Literal["BOOL", "INT64", "FP32", "FP64", "BYTES"]
+    datatype: Datatype
     shape: list[int]
 
 
@@ -40,9 +58,12 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The tensors of `model.onnx` and, for tabular models, the columns behind them."""
+    """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
-    kind: Literal["tabular"]
+    `tensor` is the kind of a model that was uploaded: it has no columns, people name its inputs.
+    """
+
+    kind: Literal["tabular", "tensor"]
     inputs: list[Tensor]
     outputs: list[Tensor]
     features: list[Feature]

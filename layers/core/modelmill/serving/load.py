@@ -13,6 +13,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from modelmill.errors import Unavailable
 from modelmill.models.manifest import MODEL_FILE, Manifest
 from modelmill.models.registry import ModelVersion
+from modelmill.models.signature import Signature
 from modelmill.serving.bundle import BundleBroken, fetch_file, fetch_manifest
 from modelmill.serving.decode import DECODERS, Tensors
 from modelmill.serving.encode import Encoder, encoder
@@ -40,6 +41,8 @@ class LoadedModel:
     """A verified model, ready to run; `memory_bytes` is an estimate."""
 
     session: ort.InferenceSession
+    signature: Signature
+    labels: list[str] | None
     decode: Callable[[list[Any]], Tensors]
     encode: Encoder
     memory_bytes: int
@@ -77,7 +80,8 @@ def open_model(manifest: Manifest, path: Path) -> LoadedModel:
         BundleBroken: onnxruntime refuses it.
     """
     decode = DECODERS[manifest.signature.kind](manifest.signature)
-    return LoadedModel(open_session(path), decode, encoder(manifest), memory_needed(manifest))
+    signature, labels = manifest.signature, manifest.labels
+    return LoadedModel(open_session(path), signature, labels, decode, encoder(manifest), memory_needed(manifest))
 
 
 def open_session(path: Path) -> ort.InferenceSession:

@@ -6,19 +6,24 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of every tenant of this stack."""
+    """The limits of every tenant of this stack; 0 monthly predictions set no limit."""
 
     concurrent_jobs: int
     datasets: int
     upload_bytes: int
+    monthly_predictions: int
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a tenant has now: training jobs that have not ended, and datasets that are neither gone nor refused."""
+    """What a tenant has now: training jobs that have not ended, and datasets that are neither gone nor refused.
+
+    monthly_predictions: of this month (UTC); some seconds behind.
+    """
 
     concurrent_jobs: int = 0
     datasets: int = 0
+    monthly_predictions: int = 0
 
 
 class UsageStore(Protocol):
@@ -35,5 +40,6 @@ def report(usage: Usage, limits: Limits) -> dict[str, Any]:
             "concurrent_jobs": {"used": usage.concurrent_jobs, "limit": limits.concurrent_jobs},
             "datasets": {"used": usage.datasets, "limit": limits.datasets},
             "upload_bytes": {"limit": limits.upload_bytes},
+            "monthly_predictions": {"used": usage.monthly_predictions, "limit": limits.monthly_predictions or None},
         }
     }
