@@ -46,7 +46,7 @@ def edit(folder: Path, change: Any) -> None:
 def reference(folder: Path) -> dict[str, Any]:
     """Rows with the scores that the bundle's own graph gives."""
     manifest = write_bundle(folder, MIXED, LABELS)
-    model = open_model(manifest, folder / MODEL_FILE)
+    model = open_model(manifest, folder)
     scores = model.session.run(["probabilities"], model.decode(ROWS))[0]
     return {"rows": ROWS, "scores": scores.tolist()}
 

@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-from modelmill.models.manifest import MODEL_FILE
 from modelmill.serving.load import open_model
 from modelmill.serving.predict import predict
 from modelmill.serving.watchdog import Watchdog
@@ -30,7 +29,7 @@ def test_an_endless_run_is_a_503_and_the_next_request_is_answered(tmp_path: Path
 
 def test_a_run_within_its_deadline_is_left_alone(tmp_path: Path):
     manifest = write_bundle(tmp_path, [("x", "number")])
-    model = open_model(manifest, tmp_path / MODEL_FILE)
+    model = open_model(manifest, tmp_path)
     watchdog = Watchdog(tick=0.01)
 
     options = watchdog.watch(time.monotonic() + 0.05)

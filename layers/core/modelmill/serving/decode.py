@@ -1,5 +1,6 @@
 """Decode: instances of a request to the tensors of a graph."""
 
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -20,29 +21,39 @@ type Row = tuple[Any, ...]
 type Tensors = dict[str, NDArray[Any]]
 
 _OBJECTS, _ARRAYS = {dict}, {list}
+_FLOAT64 = np.dtype(np.float64)
 
 # What counts as missing in an uploaded file does so in a request.
 _MISSING: dict[str | None, str] = {None: "", **dict.fromkeys(MISSING, "")}
 
 
-def _numbers(rows: list[Row]) -> NDArray[Any]:
-    return np.array(rows, dtype=np.float64)
+def _numbers(rows: list[Row], types: set[type]) -> NDArray[Any]:
+    if NoneType in types:
+        return np.array(rows, dtype=_FLOAT64)
+    # Three times faster than numpy's own reading of tuples.
+    width = len(rows[0])
+    pack = struct.Struct(f"={width}d").pack
+    packed = pack(*rows[0]) if len(rows) == 1 else b"".join([pack(*row) for row in rows])
+    return np.frombuffer(packed, _FLOAT64).reshape(len(rows), width)
 
 
-def _timestamps(rows: list[Row]) -> NDArray[Any]:
-    return np.array([[part for text in row for part in calendar_parts(text)] for row in rows], dtype=np.float64)
+def _timestamps(rows: list[Row], _types: set[type]) -> NDArray[Any]:
+    return np.array([[part for text in row for part in calendar_parts(text)] for row in rows], dtype=_FLOAT64)
 
 
-def _categories(rows: list[Row]) -> NDArray[Any]:
+def _categories(rows: list[Row], _types: set[type]) -> NDArray[Any]:
     return np.array([[_MISSING.get(text, text) for text in row] for row in rows], dtype=object)
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How columns of some types are read: the Python types that JSON may give, and rows of them to an array."""
+    """How columns of some types are read: the Python types that JSON may give, and rows of them to an array.
+
+    convert: rows and the types that they hold to [N, places].
+    """
 
     accepts: frozenset[type]
-    convert: Callable[[list[Row]], NDArray[Any]]
+    convert: Callable[[list[Row], set[type]], NDArray[Any]]
 
 
 _NUMBER = Codec(frozenset({float, int, NoneType}), _numbers)
@@ -70,9 +81,10 @@ class _Group:
     def read(self, instances: list[Any], named: bool) -> NDArray[Any]:
         """The group's columns, [N, places]."""
         rows: list[Row] = list(map(self.by_name if named else self.by_place, instances))
-        if not self.codec.accepts.issuperset(map(type, chain.from_iterable(rows))):
+        types = set(map(type, chain.from_iterable(rows)))
+        if not types <= self.codec.accepts:
             raise TypeError("a value has another type than its column")
-        return self.codec.convert(rows)
+        return self.codec.convert(rows, types)
 
 
 class TabularDecoder:
@@ -92,7 +104,7 @@ class TabularDecoder:
         try:
             named = self._are_named(instances)
             return {name: _tensor(width, groups, instances, named) for name, width, groups in self._tensors}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise mismatch(instances, self._signature) from error
 
     def _are_named(self, instances: list[Any]) -> bool:

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from modelmill.errors import Unavailable
-from modelmill.models.manifest import MODEL_FILE, Manifest
+from modelmill.models.manifest import MODEL_FILE, SERVING_FILE, WEIGHTS_FILE, Manifest
 from modelmill.models.registry import ModelVersion
 from modelmill.models.signature import Signature
 from modelmill.serving.bundle import BundleBroken, fetch_file, fetch_manifest
@@ -48,9 +48,16 @@ class LoadedModel:
     memory_bytes: int
 
 
+def loaded_files(manifest: Manifest) -> list[str]:
+    """The files that a session is made of, the graph first: the form that admission wrote, or else the model itself."""
+    if SERVING_FILE not in manifest.files:
+        return [MODEL_FILE]
+    return [SERVING_FILE, *({WEIGHTS_FILE} & manifest.files.keys())]
+
+
 def memory_needed(manifest: Manifest) -> int:
     """What the session is expected to take, in bytes."""
-    return SESSION_MEMORY + MEMORY_PER_FILE_BYTE * manifest.files[MODEL_FILE].bytes
+    return SESSION_MEMORY + MEMORY_PER_FILE_BYTE * sum(manifest.files[name].bytes for name in loaded_files(manifest))
 
 
 def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int], None]) -> LoadedModel:
@@ -66,22 +73,25 @@ def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int], Non
     if MODEL_FILE not in manifest.files:
         raise BundleBroken(f"the manifest lists no {MODEL_FILE}")
     make_room(memory_needed(manifest))
-    expected = manifest.files[MODEL_FILE]
+    names = loaded_files(manifest)
     with TemporaryDirectory(prefix="modelmill-") as folder:
-        if shutil.disk_usage(folder).free < expected.bytes:
+        if shutil.disk_usage(folder).free < sum(manifest.files[name].bytes for name in names):
             raise Unavailable("the model needs more temporary disk space than there is", code="model_too_large")
-        return open_model(manifest, fetch_file(bundles, version, MODEL_FILE, expected, Path(folder)))
+        for name in names:
+            fetch_file(bundles, version, name, manifest.files[name], Path(folder))
+        return open_model(manifest, Path(folder))
 
 
-def open_model(manifest: Manifest, path: Path) -> LoadedModel:
-    """The model in a verified file.
+def open_model(manifest: Manifest, folder: Path) -> LoadedModel:
+    """The model in a folder of verified files; onnxruntime keeps weights of their own mapped, also once deleted.
 
     Raises:
         BundleBroken: onnxruntime refuses it.
     """
     decode = DECODERS[manifest.signature.kind](manifest.signature)
+    session = open_session(folder / loaded_files(manifest)[0])
     signature, labels = manifest.signature, manifest.labels
-    return LoadedModel(open_session(path), signature, labels, decode, encoder(manifest), memory_needed(manifest))
+    return LoadedModel(session, signature, labels, decode, encoder(manifest), memory_needed(manifest))
 
 
 def open_session(path: Path) -> ort.InferenceSession:

@@ -42,8 +42,8 @@ class ModelServer:
     def __init__(
         self, versions: Versions, bundles: Bundles, sessions: Sessions, clock: Callable[[], float] = time.time
     ) -> None:
-        self._alias = Remembered(versions.alias, clock=clock)
-        self._version = Remembered(versions.version, clock=clock)
+        self._alias = Remembered(versions.alias)
+        self._version = Remembered(versions.version)
         self._bundles = bundles
         self._sessions = sessions
         self._clock = clock
@@ -60,22 +60,24 @@ class ModelServer:
             Conflict: the version is not ready.
             Unavailable: it cannot be loaded now.
         """
-        version = self.resolve(wanted)
+        now = self._clock()
+        number = self.resolve(wanted, now)
         if wanted.version is not None:
-            return self._ready(wanted, version, keep=None)
+            return self._ready(wanted, number, now, keep=None)
         place = (wanted.tenant, wanted.model, wanted.alias)
         before = self._last_good.get(place)
         try:
-            served = self._ready(wanted, version, keep=before[1] if before else None)
+            served = self._ready(wanted, number, now, keep=before[1] if before else None)
         except (NotFound, Conflict, Unavailable):
-            fallback = self._fallback(wanted, *before) if before and before[0] != version else None
+            fallback = self._fallback(wanted, now, *before) if before and before[0] != number else None
             if fallback is None:
                 raise
             return fallback
-        _keep(self._last_good, place, (version, served.key))
+        if before is None or before[1] != served.key:
+            _keep(self._last_good, place, (number, served.key))
         return served
 
-    def resolve(self, wanted: Wanted) -> int:
+    def resolve(self, wanted: Wanted, now: float) -> int:
         """The number of the version that this request is for.
 
         Raises:
@@ -83,13 +85,13 @@ class ModelServer:
         """
         if wanted.version is not None:
             return wanted.version
-        alias = self._alias(wanted.tenant, wanted.model, wanted.alias)
+        alias = self._alias.get((wanted.tenant, wanted.model, wanted.alias), now)
         if alias is None:
             raise NotFound(f"no model {wanted.model!r} with an alias {wanted.alias!r}")
         return alias.version
 
-    def _ready(self, wanted: Wanted, number: int, keep: SessionKey | None) -> Served:
-        version = self._version(wanted.tenant, wanted.model, number)
+    def _ready(self, wanted: Wanted, number: int, now: float, keep: SessionKey | None) -> Served:
+        version = self._version.get((wanted.tenant, wanted.model, number), now)
         if version is None:
             raise NotFound(f"no version {number} of a model {wanted.model!r}")
         if version.status != "ready" or version.manifest_sha256 is None:
@@ -126,9 +128,9 @@ class ModelServer:
             self._refused[key] = (until, refusal)
             raise Unavailable(refusal.detail, code=refusal.code, retry_after=refusal.retry_after)
 
-    def _fallback(self, wanted: Wanted, number: int, key: SessionKey) -> Served | None:
+    def _fallback(self, wanted: Wanted, now: float, number: int, key: SessionKey) -> Served | None:
         """The version served before, while it is loaded, registered and ready."""
-        version = self._version(wanted.tenant, wanted.model, number)
+        version = self._version.get((wanted.tenant, wanted.model, number), now)
         model = self._sessions.get(key)
         if model is None or version is None or version.status != "ready":
             return None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
+from modelmill.models.manifest import MANIFEST_FILE, Manifest
 from modelmill.models.signature import Tensor
 from modelmill.serving.load import LoadedModel, open_model
 from modelmill.serving.predict import predict
@@ -33,7 +33,7 @@ def try_bundle(folder: Path) -> None:
         TrialFailed: something differs.
     """
     manifest = Manifest.from_json((folder / MANIFEST_FILE).read_bytes())
-    model = open_model(manifest, folder / MODEL_FILE)
+    model = open_model(manifest, folder)
     signature = manifest.signature
     for kind, declared, nodes in (
         ("input", signature.inputs, model.session.get_inputs()),

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from modelmill.errors import QuotaExceeded, Unauthenticated
 from modelmill.tenancy.keys import Key, hash_secret
@@ -131,7 +131,7 @@ class Access:
         return tenant
 
 
-def _make_room(entries: dict[str, object]) -> None:
+def _make_room(entries: dict[str, Any]) -> None:
     if len(entries) >= CAPACITY:
         entries.clear()
 

@@ -15,12 +15,14 @@ from modelmill.errors import (
 )
 from modelmill.ids import check_name
 from modelmill.models.registry import LIVE
+from modelmill.serving.choice import Choice
 
 MAX_BODY_BYTES = 6_000_000
 MAX_INSTANCES = 10_000
 
 _JSON = "application/json"
-_FIELDS = frozenset({"instances", "version", "alias"})
+_FIELDS = frozenset({"instances", "version", "alias", "top_k", "thresholds"})
+_CHOICE = frozenset({"top_k", "thresholds"})
 
 
 class PredictBody(NamedTuple):
@@ -29,6 +31,7 @@ class PredictBody(NamedTuple):
     instances: list[Any]
     version: int | None
     alias: str
+    choice: Choice | None
 
 
 def read_predict_body(headers: dict[str, str], body: bytes) -> PredictBody:
@@ -47,7 +50,8 @@ def read_predict_body(headers: dict[str, str], body: bytes) -> PredictBody:
         raise InvalidRequest('the body must be a JSON object such as {"instances": [{"column": 1}]}')
     if not data.keys() <= _FIELDS:
         raise _unknown_fields(data)
-    return PredictBody(_instances(data), _version(data), _alias(data))
+    choice = None if _CHOICE.isdisjoint(data) else _choice(data)
+    return PredictBody(_instances(data), _version(data), _alias(data), choice)
 
 
 def _parse(body: bytes) -> Any:
@@ -101,6 +105,18 @@ def _alias(data: dict[str, Any]) -> str:
     if type(alias) is not str:
         raise _invalid("alias", "must be a string")
     return check_name(alias, "alias")
+
+
+def _choice(data: dict[str, Any]) -> Choice | None:
+    top_k, thresholds = data.get("top_k"), data.get("thresholds")
+    if top_k is not None and (type(top_k) is not int or top_k < 1):
+        raise _invalid("top_k", "must be the number of classes to tell, at least 1")
+    if thresholds is not None and type(thresholds) is not dict:
+        raise _invalid("thresholds", 'must be an object such as {"label": 0.3}')
+    for label, limit in (thresholds or {}).items():
+        if type(limit) not in (int, float) or not 0 < limit <= 1:
+            raise _invalid(f"thresholds.{label[:80]}", "must be a number above 0, at most 1")
+    return Choice(top_k, thresholds or {}) if top_k is not None or thresholds else None
 
 
 def _invalid(field: str, message: str) -> InvalidRequest:

@@ -4,8 +4,9 @@ from typing import Any
 
 import orjson
 
-from modelmill.errors import ModelmillError, TooLarge
-from modelmill.serving.encode import MAX_ANSWER_BYTES, answer_bytes
+from modelmill.errors import InvalidRequest, ModelmillError, TooLarge
+from modelmill.serving.choice import Choice, check_choice, choose
+from modelmill.serving.encode import MAX_ANSWER_BYTES, Encoder, Outputs, answer_bytes
 from modelmill.serving.predict import predict
 from modelmill.serving.serve import ModelServer, Wanted
 from modelmill.serving.watchdog import Watchdog
@@ -43,12 +44,17 @@ class Predictions:
         model = served.model
         if count > model.encode.largest_batch:
             raise _too_large(count, model.encode.largest_batch)
+        if body.choice:
+            check_choice(body.choice, model.labels)
         tensors = model.decode(body.instances)
         self._access.count(tenant, count)
         trace.mark("decode")
         outputs = predict(model, tensors, self._watchdog, call.deadline)
         trace.mark("run")
-        answer = _predicted(model.encode.predictions(outputs), name, served.version)
+        predictions = _predictions(model.encode, outputs, body.choice)
+        if len(predictions) != count:
+            raise _no_batches(len(predictions), count)
+        answer = _predicted(predictions, name, served.version)
         trace.mark("encode")
         return answer
 
@@ -58,11 +64,25 @@ def refuse_with_problem(error: ModelmillError, request_id: str) -> Answer:
     return Answer(error.status, problem_headers(error), orjson.dumps(problem(error, request_id)))
 
 
-def _predicted(predictions: list[dict[str, Any]], model: str, version: int) -> Answer:
+def _predictions(encode: Encoder, outputs: Outputs, choice: Choice | None) -> list[Any]:
+    predictions = encode.predictions(outputs)
+    if choice is None or encode.scores is None:
+        return predictions
+    return [choose(prediction, encode.scores, choice) for prediction in predictions]
+
+
+def _predicted(predictions: list[Any], model: str, version: int) -> Answer:
     body = orjson.dumps({"predictions": predictions, "model": model, "version": version})
     if len(body) > MAX_ANSWER_BYTES // 2 and (size := answer_bytes(body)) > MAX_ANSWER_BYTES:
         raise _too_large(len(predictions), len(predictions) * MAX_ANSWER_BYTES // size)
     return Answer(200, {"content-type": "application/json"}, body)
+
+
+def _no_batches(got: int, asked: int) -> InvalidRequest:
+    message = (
+        f"the model gave {got} answers for {asked} instances: it does not take batches; send one instance at a time"
+    )
+    return InvalidRequest(message, code="no_batches")
 
 
 def _too_large(asked: int, fit: int) -> TooLarge:
