@@ -204,6 +204,20 @@ def test_the_least_recently_used_model_leaves_when_memory_is_short(tmp_path: Pat
     assert plane.sessions.memory_bytes <= 2.5 * SESSION_MEMORY
 
 
+def test_a_tenant_with_many_models_pushes_out_its_own(tmp_path: Path):
+    plane = Plane(max_bytes=int(3.5 * SESSION_MEMORY))
+    plane.keys.give("mm_other", "other", "predict")
+    put(plane, tmp_path, 1, tenant="other")
+    plane.post(BODY, key="mm_other")
+    for seed, model in enumerate("abcde"):
+        put(plane, tmp_path, 1, model=model, seed=seed)
+        assert plane.post(BODY, model=model)[0] == 200
+
+    plane.post(BODY, key="mm_other")
+
+    assert plane.store.reads.count("other/m/1/model.onnx") == 1
+
+
 def test_a_model_beyond_the_bound_is_refused_and_nothing_else_is_lost(tmp_path: Path):
     plane = Plane(max_bytes=SESSION_MEMORY // 2)
     put(plane, tmp_path, 1)

@@ -1,6 +1,6 @@
 """Loaded models within a memory bound."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 from modelmill.errors import Unavailable
 from modelmill.serving.load import LoadedModel
@@ -10,7 +10,10 @@ type SessionKey = tuple[str, str]
 
 
 class Sessions:
-    """The least recently used model leaves first."""
+    """The tenant that holds the most gives way first, with its least recently used model.
+
+    So a tenant with many models pushes out its own, not its neighbours'.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -48,10 +51,15 @@ class Sessions:
         self._evict(needed, keep)
 
     def _evict(self, needed: int, keep: SessionKey | None) -> None:
-        for key in [key for key in self._models if key != keep]:
-            if self._bytes + needed <= self._max_bytes:
-                return
+        while self._bytes + needed > self._max_bytes and (key := self._next_to_leave(keep)):
             self._discard(key)
+
+    def _next_to_leave(self, keep: SessionKey | None) -> SessionKey | None:
+        held = Counter[str]()
+        for (tenant, _), model in self._models.items():
+            held[tenant] += model.memory_bytes
+        # `max` takes the first of equals, and the models lie in the order of their last use.
+        return max((key for key in self._models if key != keep), key=lambda key: held[key[0]], default=None)
 
     def _discard(self, key: SessionKey) -> None:
         model = self._models.pop(key, None)

@@ -80,7 +80,7 @@ def _predicted(predictions: list[Any], model: str, version: int) -> Answer:
 
 def _no_batches(got: int, asked: int) -> InvalidRequest:
     message = (
-        f"the model gave {got} answers for {asked} instances: it does not take batches; send one instance at a time"
+        f"the model gave {got} answers for {asked} instances: it takes no batches; send one instance at a time"
     )
     return InvalidRequest(message, code="no_batches")
 
