@@ -49,6 +49,62 @@ def test_a_classification_gives_labels_and_probabilities(plane: Plane):
     assert sum(prediction["probabilities"].values()) == pytest.approx(1)
 
 
+def probabilities(plane: Plane) -> dict[str, float]:
+    """Of ROW by the classification, most probable first."""
+    given = plane.post(BODY, model="c")[1]["predictions"][0]["probabilities"]
+    return dict(sorted(given.items(), key=lambda pair: -pair[1]))
+
+
+def test_top_k_tells_the_most_probable_classes_in_order(plane: Plane):
+    ordered = list(probabilities(plane).items())
+
+    for k in (1, 2, 3, 50):
+        (prediction,) = plane.post(BODY | {"top_k": k}, model="c")[1]["predictions"]
+        assert list(prediction["probabilities"].items()) == ordered[:k]
+        assert prediction["label"] == ordered[0][0]
+
+
+def test_a_class_that_reaches_its_threshold_is_chosen(plane: Plane):
+    first, second, third = probabilities(plane).items()
+
+    def label(**thresholds: float) -> str | None:
+        (prediction,) = plane.post(BODY | {"thresholds": thresholds}, model="c")[1]["predictions"]
+        return prediction["label"]
+
+    assert label(**{third[0]: third[1] / 2}) == third[0]
+    assert label(**{first[0]: 1.0}) == second[0]
+    assert label(**{second[0]: second[1] / 2, third[0]: third[1] / 4}) == third[0]
+    assert label(**{first[0]: 1.0, second[0]: 1.0, third[0]: 1.0}) is None
+    assert label() == first[0]
+
+
+@pytest.mark.parametrize("choice", [{"top_k": 1}, {"thresholds": {"nein": 0.5}}])
+def test_classes_are_chosen_only_where_there_are_classes(plane: Plane, choice: dict[str, Any]):
+    status, problem = plane.post(BODY | choice)
+
+    assert (status, problem["code"]) == (422, "invalid_request")
+
+
+def test_a_threshold_of_an_unknown_class_names_the_known_ones(plane: Plane):
+    _, problem = plane.post(BODY | {"thresholds": {"ja": 0.5}}, model="c")
+
+    assert problem["errors"][0]["field"] == "thresholds.ja"
+    assert "vielleicht" in problem["detail"]
+
+
+def test_a_quota_that_is_used_up_is_a_429(tmp_path: Path):
+    plane = Plane(monthly_quota=3)
+    write_bundle(tmp_path, MIXED)
+    plane.store.put("acme", "m", 1, tmp_path)
+
+    assert plane.post({"instances": [ROW] * 3})[0] == 200
+    result = plane.send(predict_event(BODY))
+
+    assert result["statusCode"] == 429
+    assert 0 < int(result["headers"]["retry-after"]) <= 3600
+    assert plane.log()["code"] == "quota_exceeded"
+
+
 def test_the_answer_says_whether_it_was_cold_and_where_the_time_went(plane: Plane):
     results = [plane.send(predict_event(BODY, model)) for model in ("m", "m", "c", "c")]
 
@@ -143,6 +199,13 @@ def test_a_body_in_base64_is_read(plane: Plane):
         ('{"instances": [{}], "version": 1, "alias": "live"}', 422, "invalid_request"),
         ('{"instances": [{}], "alias": 1}', 422, "invalid_request"),
         ('{"instances": [{}], "alias": "../live"}', 422, "invalid_name"),
+        ('{"instances": [{}], "top_k": 0}', 422, "invalid_request"),
+        ('{"instances": [{}], "top_k": true}', 422, "invalid_request"),
+        ('{"instances": [{}], "top_k": 1.5}', 422, "invalid_request"),
+        ('{"instances": [{}], "thresholds": [0.5]}', 422, "invalid_request"),
+        ('{"instances": [{}], "thresholds": {"a": 0}}', 422, "invalid_request"),
+        ('{"instances": [{}], "thresholds": {"a": 1.1}}', 422, "invalid_request"),
+        ('{"instances": [{}], "thresholds": {"a": true}}', 422, "invalid_request"),
     ],
 )
 def test_hostile_bodies(plane: Plane, body: str, status: int, code: str):
