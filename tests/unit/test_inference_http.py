@@ -16,6 +16,7 @@ from tests.serving_fakes import FakeStore
 
 ROW = {"age": 3, "sex": "a", "seen": "2026-01-02T03:04:05Z", "smoker": True, "visits": None}
 BODY = {"instances": [ROW]}
+UNSURE = {"instances": [dict.fromkeys(ROW)]}
 
 
 @pytest.fixture
@@ -50,8 +51,8 @@ def test_a_classification_gives_labels_and_probabilities(plane: Plane):
 
 
 def probabilities(plane: Plane) -> dict[str, float]:
-    """Of ROW by the classification, most probable first."""
-    given = plane.post(BODY, model="c")[1]["predictions"][0]["probabilities"]
+    """Of UNSURE by the classification, most probable first."""
+    given = plane.post(UNSURE, model="c")[1]["predictions"][0]["probabilities"]
     return dict(sorted(given.items(), key=lambda pair: -pair[1]))
 
 
@@ -59,7 +60,7 @@ def test_top_k_tells_the_most_probable_classes_in_order(plane: Plane):
     ordered = list(probabilities(plane).items())
 
     for k in (1, 2, 3, 50):
-        (prediction,) = plane.post(BODY | {"top_k": k}, model="c")[1]["predictions"]
+        (prediction,) = plane.post(UNSURE | {"top_k": k}, model="c")[1]["predictions"]
         assert list(prediction["probabilities"].items()) == ordered[:k]
         assert prediction["label"] == ordered[0][0]
 
@@ -68,7 +69,7 @@ def test_a_class_that_reaches_its_threshold_is_chosen(plane: Plane):
     first, second, third = probabilities(plane).items()
 
     def label(**thresholds: float) -> str | None:
-        (prediction,) = plane.post(BODY | {"thresholds": thresholds}, model="c")[1]["predictions"]
+        (prediction,) = plane.post(UNSURE | {"thresholds": thresholds}, model="c")[1]["predictions"]
         return prediction["label"]
 
     assert label(**{third[0]: third[1] / 2}) == third[0]

@@ -50,15 +50,13 @@ def answer_bytes(body: bytes) -> int:
 
 def _classifier(labels: list[str], outputs: list[Tensor]) -> Encoder:
     """A label output and one of scores, or that one alone; what gives a label calls its scores probabilities."""
-    has_label = len(outputs) == 2
-    name = "probabilities" if has_label else "scores"
+    name = "probabilities" if len(outputs) == 2 else "scores"
+    chosen = _chooser(labels, outputs)
 
     def predictions(arrays: Outputs) -> Predictions:
-        scores = arrays[-1]
-        chosen = _names(arrays[0]) if has_label else [labels[best] for best in scores.argmax(axis=1).tolist()]
         return [
             {"label": label, name: dict(zip(labels, row, strict=True))}
-            for label, row in zip(chosen, scores.tolist(), strict=True)
+            for label, row in zip(chosen(arrays), arrays[-1].tolist(), strict=True)
         ]
 
     widest = {"label": max(labels, key=len, default=""), name: dict.fromkeys(labels, _LONG_NUMBER)}
@@ -66,10 +64,13 @@ def _classifier(labels: list[str], outputs: list[Tensor]) -> Encoder:
     return Encoder([output.name for output in outputs], predictions, _largest_batch(one), name)
 
 
-def _names(labels: NDArray[Any]) -> list[str]:
-    """Class names; a graph of whole numbers as labels gives these as text."""
-    names = labels.ravel().tolist()
-    return names if labels.dtype == object else [str(name) for name in names]
+def _chooser(labels: list[str], outputs: list[Tensor]) -> Callable[[Outputs], list[str]]:
+    """What gives the label of each row; labels that a graph gives as whole numbers become text."""
+    if len(outputs) == 1:
+        return lambda arrays: [labels[best] for best in arrays[0].argmax(axis=1).tolist()]
+    if outputs[0].datatype == "BYTES":
+        return lambda arrays: arrays[0].tolist()
+    return lambda arrays: [str(label) for label in arrays[0].tolist()]
 
 
 def _regressor() -> Encoder:

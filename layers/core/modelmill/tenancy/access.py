@@ -67,6 +67,7 @@ class Access:
         self._keys = keys
         self._quota = monthly_quota
         self._clock = clock
+        # By the secrets themselves: what reads this memory reads requests too, and hashing takes longer than the rest.
         self._known: dict[str, _Known] = {}
         self._tenants: dict[str, _Tenant] = {}
 
@@ -79,7 +80,7 @@ class Access:
         """
         if not secret:
             raise Unauthenticated("no API key: send it as 'x-api-key: mm_…' or 'Authorization: Bearer mm_…'")
-        key = self._find(hash_secret(secret)) if secret.isascii() else None
+        key = self._find(secret) if secret.isascii() else None
         if key is None:
             raise Unauthenticated("this API key is unknown or revoked")
         return key
@@ -98,24 +99,24 @@ class Access:
             raise QuotaExceeded(message, retry_after=_seconds_left(self._clock()))
         state.pending += predictions
 
-    def _find(self, sha256: str) -> Key | None:
+    def _find(self, secret: str) -> Key | None:
         now = self._clock()
-        known = self._known.get(sha256)
+        known = self._known.get(secret)
         if known is None or (known.key is None and not 0 <= now - known.seen_at < REMEMBERED_SECONDS):
-            known = self._read(sha256, now)
+            known = self._read(secret, now)
         if known.key is None:
             return None
         tenant = self._fresh(known.key.tenant, now)
         if known.key_changes != tenant.key_changes:
-            known = self._read(sha256, now)
+            known = self._read(secret, now)
             known.key_changes = tenant.key_changes
         return known.key
 
-    def _read(self, sha256: str, now: float) -> _Known:
-        key = self._keys.find(sha256)
+    def _read(self, secret: str, now: float) -> _Known:
+        key = self._keys.find(hash_secret(secret))
         tenant = self._tenants.get(key.tenant) if key else None
         _make_room(self._known)
-        known = self._known[sha256] = _Known(key, now, tenant.key_changes if tenant else None)
+        known = self._known[secret] = _Known(key, now, tenant.key_changes if tenant else None)
         return known
 
     def _fresh(self, name: str, now: float) -> _Tenant:

@@ -11,22 +11,23 @@ import orjson
 NAMESPACE = "modelmill"
 PARTS = ("auth", "load", "decode", "run", "encode")
 
-_METRICS = orjson.Fragment(
-    orjson.dumps(
-        [
-            {
-                "Namespace": NAMESPACE,
-                "Dimensions": [["function", "route"]],
-                "Metrics": [
-                    {"Name": "Latency", "Unit": "Milliseconds"},
-                    {"Name": "Errors", "Unit": "Count"},
-                    {"Name": "Faults", "Unit": "Count"},
-                ],
-            }
-        ]
-    )
+_METRICS = [
+    {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["function", "route"]],
+        "Metrics": [
+            {"Name": "Latency", "Unit": "Milliseconds"},
+            {"Name": "Errors", "Unit": "Count"},
+            {"Name": "Faults", "Unit": "Count"},
+        ],
+    }
+]
+# Everything in a line that is not a client's text, ready to be filled in: much faster than to build and dump it.
+_LINE = (
+    f'{{"_aws":{{"CloudWatchMetrics":{orjson.dumps(_METRICS).decode()},"Timestamp":%d}},"level":"%s",'
+    '"function":"%s","route":"%s","Latency":%.3f,"Errors":%d,"Faults":%d,"status":%d,"cold":%s,'
+    f'"parts_ms":{{{",".join(f'"{part}":%.3f' for part in PARTS)}}},'
 )
-_PARTS_JSON = "{" + ",".join(f'"{part}":%.3f' for part in PARTS) + "}"
 _SERVER_TIMING = ", ".join(f"{part};dur=%.3f" for part in PARTS)
 
 
@@ -53,18 +54,9 @@ class Trace:
 
     def line(self, function: str, route: str, request_id: str, status: int) -> bytes:
         """The log line: `Errors` are the client's (4xx), `Faults` ours (5xx)."""
-        record = {
-            "_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": _METRICS},
-            "level": "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR",
-            "function": function,
-            "route": route,
-            "Latency": round((time.perf_counter() - self.started) * 1000, 3),
-            "Errors": int(400 <= status < 500),
-            "Faults": int(status >= 500),
-            "request_id": request_id,
-            "status": status,
-            "cold": self.cold,
-            "parts_ms": orjson.Fragment(_PARTS_JSON % tuple(self.parts.values())),
-            **self.fields,
-        }
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        level = "INFO" if status < 400 else "WARNING" if status < 500 else "ERROR"
+        latency = (time.perf_counter() - self.started) * 1000
+        head = (time.time() * 1000, level, function, route, latency, 400 <= status < 500, status >= 500, status)
+        known = _LINE % (*head, "true" if self.cold else "false", *self.parts.values())
+        self.fields["request_id"] = request_id
+        return known.encode() + orjson.dumps(self.fields, option=orjson.OPT_APPEND_NEWLINE)[1:]
