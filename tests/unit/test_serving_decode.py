@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmill.errors import FieldError, SignatureMismatch
 from modelmill.datasets.table import MISSING
+from modelmill.errors import FieldError, SignatureMismatch
 from modelmill.models.signature import CALENDAR_PARTS
 from modelmill.serving.calendar_parts import calendar_parts
 from modelmill.serving.decode import TabularDecoder

@@ -79,9 +79,7 @@ def _predicted(predictions: list[Any], model: str, version: int) -> Answer:
 
 
 def _no_batches(got: int, asked: int) -> InvalidRequest:
-    message = (
-        f"the model gave {got} answers for {asked} instances: it takes no batches; send one instance at a time"
-    )
+    message = f"the model gave {got} answers for {asked} instances: it takes no batches; send one instance at a time"
     return InvalidRequest(message, code="no_batches")
 
 
