@@ -17,6 +17,7 @@ from modelmill.models.signature import Signature
 from modelmill.serving.bundle import BundleBroken, fetch_file, fetch_manifest
 from modelmill.serving.decode import DECODERS, Tensors
 from modelmill.serving.encode import Encoder, encoder
+from modelmill.serving.memory import ENV_ALLOCATORS, WEIGHTS_OUTSIDE
 from modelmill.serving.ports import Bundles
 
 # An empty session takes about 10 MB; weights also lie in memory in the layout that the kernels want.
@@ -104,6 +105,8 @@ def open_session(path: Path) -> ort.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    options.add_session_config_entry(*ENV_ALLOCATORS)
+    options.add_session_config_entry(*WEIGHTS_OUTSIDE)
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except LOAD_ERRORS as error:

@@ -5,7 +5,7 @@ from typing import Any
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from modelmill.errors import ModelmillError, Unavailable
+from modelmill.errors import InvalidRequest, Unavailable
 from modelmill.serving.decode import Tensors
 from modelmill.serving.load import LoadedModel
 from modelmill.serving.watchdog import Watchdog
@@ -25,7 +25,7 @@ def predict(model: LoadedModel, tensors: Tensors, watchdog: Watchdog, deadline: 
 
     Raises:
         Unavailable: the run was terminated at `deadline` (of `time.monotonic()`).
-        ModelmillError: the graph failed on these tensors.
+        InvalidRequest: the graph failed on these tensors.
     """
     options = watchdog.watch(deadline)
     try:
@@ -34,6 +34,9 @@ def predict(model: LoadedModel, tensors: Tensors, watchdog: Watchdog, deadline: 
         if options.terminate:
             message = "the model did not answer in time; send fewer instances at once"
             raise Unavailable(message, code="deadline_exceeded", retry_after=RETRY_AFTER_SECONDS) from error
-        raise ModelmillError("the model failed on these instances", code="model_failed") from error
+        message = (
+            "the model failed on these inputs: it may need other sizes, or more memory than a run gets; send fewer"
+        )
+        raise InvalidRequest(message, code="model_failed") from error
     finally:
         watchdog.release()

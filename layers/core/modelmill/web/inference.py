@@ -16,6 +16,7 @@ from modelmill.web.request_log import Trace
 
 FUNCTION = "infer"
 NO_ROUTE = "none"
+MAX_CAUSE = 500
 
 
 class Inference:
@@ -45,6 +46,8 @@ class Inference:
             answer = found.route.answer(Call(request, deadline, trace, key), found.target)
         except ModelmillError as error:
             trace.fields["code"] = error.code
+            if error.__cause__ is not None:
+                trace.fields["cause"] = repr(error.__cause__)[:MAX_CAUSE]
             answer = _refused(error, request, found)
         except Exception:  # noqa: BLE001 the edge: nothing of it reaches the client
             trace.fields["exception"] = traceback.format_exc()
