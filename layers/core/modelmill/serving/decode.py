@@ -19,6 +19,7 @@ from modelmill.serving.mismatch import mismatch
 type Instance = dict[str, Any] | list[Any]
 type Row = tuple[Any, ...]
 type Tensors = dict[str, NDArray[Any]]
+type Convert = Callable[[list[Row], set[type]], NDArray[Any]]
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -26,32 +27,42 @@ _FLOAT64 = np.dtype(np.float64)
 _MISSING: dict[str | None, str] = {None: "", **dict.fromkeys(MISSING, "")}
 
 
-def _numbers(rows: list[Row], types: set[type]) -> NDArray[Any]:
-    if NoneType in types:
-        return np.array(rows, dtype=_FLOAT64)
-    # Three times faster than numpy's own reading of tuples.
-    pack = struct.Struct(f"={len(rows[0])}d").pack
-    packed = pack(*rows[0]) if len(rows) == 1 else b"".join([pack(*row) for row in rows])
-    return np.frombuffer(packed, _FLOAT64).reshape(len(rows), -1)
+def _numbers(width: int) -> Convert:
+    pack = struct.Struct(f"={width}d").pack
+
+    def convert(rows: list[Row], types: set[type]) -> NDArray[Any]:
+        if NoneType in types:
+            return np.array(rows, dtype=_FLOAT64)
+        # Three times faster than numpy's own reading of tuples.
+        packed = pack(*rows[0]) if len(rows) == 1 else b"".join([pack(*row) for row in rows])
+        return np.frombuffer(packed, _FLOAT64).reshape(len(rows), width)
+
+    return convert
 
 
-def _timestamps(rows: list[Row], _types: set[type]) -> NDArray[Any]:
-    return np.array([[part for text in row for part in calendar_parts(text)] for row in rows], dtype=_FLOAT64)
+def _timestamps(_width: int) -> Convert:
+    def convert(rows: list[Row], _types: set[type]) -> NDArray[Any]:
+        return np.array([[part for text in row for part in calendar_parts(text)] for row in rows], dtype=_FLOAT64)
+
+    return convert
 
 
-def _categories(rows: list[Row], _types: set[type]) -> NDArray[Any]:
-    return np.array([[_MISSING.get(text, text) for text in row] for row in rows], dtype=object)
+def _categories(_width: int) -> Convert:
+    def convert(rows: list[Row], _types: set[type]) -> NDArray[Any]:
+        return np.array([[_MISSING.get(text, text) for text in row] for row in rows], dtype=object)
+
+    return convert
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How columns of some types are read: the Python types that JSON may give, and rows of them to an array.
+    """How columns of some types are read: the Python types that JSON may give, and what converts so many columns.
 
-    convert: rows and the types that they hold to [N, places].
+    converter: for a number of columns, what turns rows and the types that they hold into [N, places].
     """
 
     accepts: frozenset[type]
-    convert: Callable[[list[Row], set[type]], NDArray[Any]]
+    converter: Callable[[int], Convert]
 
 
 _NUMBER = Codec(frozenset({float, int, NoneType}), _numbers)
@@ -68,21 +79,27 @@ CODECS: dict[str, Codec] = {
 class _Group:
     """The columns of one tensor that share a codec, so that a request is checked and converted a few times only."""
 
-    __slots__ = ("by_name", "by_place", "codec", "places")
+    __slots__ = ("_accepts", "_by_name", "_by_place", "_convert", "places")
 
     def __init__(self, codec: Codec, members: list[tuple[int, Feature]]) -> None:
-        self.codec = codec
-        self.by_name = _getter([feature.name for _, feature in members])
-        self.by_place = _getter([order for order, _ in members])
+        self._accepts = codec.accepts
+        self._convert = codec.converter(len(members))
+        self._by_name = _getter([feature.name for _, feature in members])
+        self._by_place = _getter([order for order, _ in members])
         self.places = _compact([feature.index + part for _, feature in members for part in range(feature.width)])
 
     def read(self, instances: list[Any], named: bool) -> NDArray[Any]:
         """The group's columns, [N, places]."""
-        rows: list[Row] = list(map(self.by_name if named else self.by_place, instances))
-        types = set(map(type, chain.from_iterable(rows)))
-        if not types <= self.codec.accepts:
+        get = self._by_name if named else self._by_place
+        if len(instances) == 1:
+            rows = [get(instances[0])]
+            types = set(map(type, rows[0]))
+        else:
+            rows = list(map(get, instances))
+            types = set(map(type, chain.from_iterable(rows)))
+        if not types <= self._accepts:
             raise TypeError("a value has another type than its column")
-        return self.codec.convert(rows, types)
+        return self._convert(rows, types)
 
 
 class TabularDecoder:
@@ -91,7 +108,9 @@ class TabularDecoder:
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
         self._width = len(signature.features)
-        self._tensors = [(tensor.name, tensor.shape[1], _groups(signature, tensor.name)) for tensor in signature.inputs]
+        self._readers = [
+            (tensor.name, _reader(tensor.shape[1], _groups(signature, tensor.name))) for tensor in signature.inputs
+        ]
 
     def __call__(self, instances: list[Any]) -> Tensors:
         """The tensors of objects of named columns in any order, or of arrays in signature order.
@@ -101,7 +120,7 @@ class TabularDecoder:
         """
         try:
             named = self._are_named(instances)
-            return {name: _tensor(width, groups, instances, named) for name, width, groups in self._tensors}
+            return {name: read(instances, named) for name, read in self._readers}
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise mismatch(instances, self._signature) from error
 
@@ -115,13 +134,18 @@ class TabularDecoder:
         return form is dict
 
 
-def _tensor(width: int, groups: list[_Group], instances: list[Any], named: bool) -> NDArray[Any]:
+def _reader(width: int, groups: list[_Group]) -> Callable[[list[Any], bool], NDArray[Any]]:
+    """What reads one tensor, [N, width]."""
     if len(groups) == 1:
-        return groups[0].read(instances, named)
-    tensor = np.empty((len(instances), width), dtype=np.float64)
-    for group in groups:
-        tensor[:, group.places] = group.read(instances, named)
-    return tensor
+        return groups[0].read
+
+    def read(instances: list[Any], named: bool) -> NDArray[Any]:
+        tensor = np.empty((len(instances), width), dtype=_FLOAT64)
+        for group in groups:
+            tensor[:, group.places] = group.read(instances, named)
+        return tensor
+
+    return read
 
 
 def _groups(signature: Signature, tensor: str) -> list[_Group]:
