@@ -232,7 +232,7 @@ class Cloud:
         """Let SageMaker complete a job and leave the files of a folder."""
         name = training_job_name(STACK, job)
         for path in folder.iterdir():
-            self.store.upload(path, f"{output_prefix(job)}/{name}/output/model/{path.name}")
+            self.store.upload(path, f"{output_prefix(job.tenant, job.job_id)}/{name}/output/model/{path.name}")
         self.sagemaker.tell(name, "Completed", "Completed")
 
     def registrar(self, admit: Any) -> Registrar:

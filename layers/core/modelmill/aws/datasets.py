@@ -4,9 +4,9 @@ from typing import Any
 
 from modelmill import lease
 from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
-from modelmill.aws.items import Item, Row
-from modelmill.aws.rows import count, create_counted, from_item, to_item
-from modelmill.aws.tenancy import tenant_key
+from modelmill.aws.items import Item, from_item, to_item
+from modelmill.aws.layout import Row, tenant_key
+from modelmill.aws.rows import count, create_counted
 from modelmill.aws.writes import ABSENT, Condition, Put, Update
 from modelmill.datasets.records import Dataset, DatasetFacts
 from modelmill.idempotency import IdempotencyKey

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from modelmill.aws.dynamodb import Table
-from modelmill.aws.rows import from_item
+from modelmill.aws.items import from_item
 from modelmill.datasets.records import Dataset
 from modelmill.jobs.records import Job
 

@@ -10,7 +10,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from modelmill.aws.faults import translated
-from modelmill.aws.items import Item, Row, from_wire, row_key, to_wire
+from modelmill.aws.items import Item, from_wire, row_key, to_wire
+from modelmill.aws.layout import Row
 from modelmill.aws.writes import Write, request_of
 from modelmill.errors import InvalidRequest, Unavailable
 from modelmill.pages import Page

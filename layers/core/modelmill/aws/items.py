@@ -1,14 +1,28 @@
-"""Plain Python values to DynamoDB's attribute values and back."""
+"""Plain Python values and dataclasses to DynamoDB's attribute values and back."""
 
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
+from modelmill.aws.layout import Row
+
 type Item = dict[str, Any]
-type Row = tuple[str, str]
 
 
 def row_key(row: Row) -> dict[str, Any]:
     """The primary key of a row."""
     return {"pk": {"S": row[0]}, "sk": {"S": row[1]}}
+
+
+def to_item(record: Any, row: Row) -> Item:
+    """The item of a dataclass."""
+    return {"pk": row[0], "sk": row[1], **asdict(record)}
+
+
+def from_item[Record](record: type[Record], item: Item) -> Record:
+    """The dataclass of an item: unknown attributes are left out, an absent one is its default, else None."""
+    known = fields(record)  # type: ignore[arg-type]
+    absent = {field.name: None for field in known if field.default is MISSING and field.default_factory is MISSING}
+    return record(**absent | {field.name: item[field.name] for field in known if field.name in item})
 
 
 def to_wire(item: Item) -> dict[str, Any]:

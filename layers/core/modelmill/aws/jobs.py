@@ -6,10 +6,10 @@ from typing import Any
 from modelmill import lease
 from modelmill.aws.datasets import dataset_row
 from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
-from modelmill.aws.items import Item, Row
-from modelmill.aws.registry import model_row, move_writes, version_put
-from modelmill.aws.rows import count, create_counted, from_item, to_item
-from modelmill.aws.tenancy import tenant_key
+from modelmill.aws.items import Item, from_item, to_item
+from modelmill.aws.layout import Row, model_row, tenant_key
+from modelmill.aws.registry import move_writes, version_put
+from modelmill.aws.rows import count, create_counted
 from modelmill.aws.writes import ABSENT, Condition, Put, Update, Write
 from modelmill.idempotency import IdempotencyKey
 from modelmill.jobs.records import RANKS, TERMINAL_RANK, Job, JobStatus

@@ -4,28 +4,12 @@ import time
 from collections.abc import Iterator
 
 from modelmill.aws.dynamodb import ConditionFailed, Table
-from modelmill.aws.items import Row
-from modelmill.aws.rows import from_item, to_item
-from modelmill.aws.tenancy import tenant_key
+from modelmill.aws.items import from_item, to_item
+from modelmill.aws.layout import alias_row, model_key, model_row, tenant_key, version_row
 from modelmill.aws.writes import PRESENT, Check, Condition, Delete, Put, Update, Write
 from modelmill.models.registry import Alias, AliasMove, LedgerEntry, Model, ModelVersion
 from modelmill.pages import Page
 from modelmill.timestamps import iso
-
-
-def model_row(tenant: str, model: str) -> Row:
-    """The row of a model."""
-    return (tenant_key(tenant), f"MODEL#{model}")
-
-
-def version_row(tenant: str, model: str, version: int) -> Row:
-    """The row of a model version; zeros keep the numbers in order."""
-    return (_partition(tenant, model), f"VERSION#{version:08}")
-
-
-def alias_row(tenant: str, model: str, alias: str) -> Row:
-    """The row of an alias."""
-    return (_partition(tenant, model), f"ALIAS#{alias}")
 
 
 def version_put(version: ModelVersion) -> Put:
@@ -38,7 +22,7 @@ def move_writes(tenant: str, model: str, move: AliasMove) -> list[Write]:
     unseen = Condition("attribute_not_exists(#pk)")
     unmoved = Condition("#revision = :revision", {"revision": move.seen.revision}) if move.seen else unseen
     alias = to_item(move.after, alias_row(tenant, model, move.after.alias))
-    entry = to_item(move.entry, (_partition(tenant, model), f"LEDGER#{move.entry.entry_id}"))
+    entry = to_item(move.entry, (model_key(tenant, model), f"LEDGER#{move.entry.entry_id}"))
     return [Put(alias, unmoved), Put(entry)]
 
 
@@ -65,7 +49,7 @@ class TableRegistry:
 
     def versions(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[ModelVersion]:
         """See `Registry`."""
-        page = self._table.page(_partition(tenant, model), "VERSION#", limit, cursor)
+        page = self._table.page(model_key(tenant, model), "VERSION#", limit, cursor)
         return Page([from_item(ModelVersion, item) for item in page.items], page.next_cursor)
 
     def alias(self, tenant: str, model: str, alias: str) -> Alias | None:
@@ -75,7 +59,7 @@ class TableRegistry:
 
     def aliases(self, tenant: str, model: str) -> list[Alias]:
         """See `Registry`."""
-        return [from_item(Alias, item) for item in self._table.all(_partition(tenant, model), "ALIAS#")]
+        return [from_item(Alias, item) for item in self._table.all(model_key(tenant, model), "ALIAS#")]
 
     def move(self, tenant: str, model: str, move: AliasMove) -> bool:
         """See `Registry`."""
@@ -89,12 +73,12 @@ class TableRegistry:
 
     def ledger(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[LedgerEntry]:
         """See `Registry`."""
-        page = self._table.page(_partition(tenant, model), "LEDGER#", limit, cursor)
+        page = self._table.page(model_key(tenant, model), "LEDGER#", limit, cursor)
         return Page([from_item(LedgerEntry, item) for item in page.items], page.next_cursor)
 
     def history(self, tenant: str, model: str, alias: str) -> Iterator[LedgerEntry]:
         """See `Registry`."""
-        items = self._table.all(_partition(tenant, model), "LEDGER#")
+        items = self._table.all(model_key(tenant, model), "LEDGER#")
         return (from_item(LedgerEntry, item) for item in items if item["alias"] == alias)
 
     def delete_version(self, tenant: str, model: str, version: int) -> None:
@@ -104,13 +88,9 @@ class TableRegistry:
     def delete_model(self, tenant: str, model: str) -> None:
         """See `Registry`."""
         for prefix in ("ALIAS#", "VERSION#"):
-            for item in self._table.all(_partition(tenant, model), prefix):
+            for item in self._table.all(model_key(tenant, model), prefix):
                 self._table.write(Delete((item["pk"], item["sk"])))
         try:
             self._table.write(Update(model_row(tenant, model), {"deleted_at": iso(time.time())}, when=PRESENT))
         except ConditionFailed:
             return
-
-
-def _partition(tenant: str, model: str) -> str:
-    return f"{tenant_key(tenant)}#M#{model}"

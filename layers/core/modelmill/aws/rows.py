@@ -1,26 +1,10 @@
-"""Dataclasses to items and back, and the creating transaction that datasets and jobs share."""
-
-from dataclasses import MISSING, asdict, fields
-from typing import Any
+"""The creating transaction that datasets and jobs share."""
 
 from modelmill.aws.dynamodb import ConditionFailed, Table
-from modelmill.aws.items import Item, Row
-from modelmill.aws.tenancy import usage_row
+from modelmill.aws.layout import Row, usage_row
 from modelmill.aws.writes import Condition, Put, Update, Write
 from modelmill.errors import Conflict, IdempotencyMismatch, QuotaExceeded
 from modelmill.idempotency import KEPT_SECONDS, IdempotencyKey
-
-
-def to_item(record: Any, row: Row) -> Item:
-    """The item of a dataclass."""
-    return {"pk": row[0], "sk": row[1], **asdict(record)}
-
-
-def from_item[Record](record: type[Record], item: Item) -> Record:
-    """The dataclass of an item: unknown attributes are left out, an absent one is its default, else None."""
-    known = fields(record)  # type: ignore[arg-type]
-    absent = {field.name: None for field in known if field.default is MISSING and field.default_factory is MISSING}
-    return record(**absent | {field.name: item[field.name] for field in known if field.name in item})
 
 
 def count(tenant: str, counter: str, change: int, limit: int | None = None) -> Update:

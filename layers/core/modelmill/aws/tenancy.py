@@ -4,33 +4,14 @@ import time
 from typing import Any
 
 from modelmill.aws.dynamodb import ConditionFailed, Table
-from modelmill.aws.items import Item, Row
+from modelmill.aws.items import Item
+from modelmill.aws.layout import Row, month_attribute, predictions_row, secret_row, tenant_key, usage_row
 from modelmill.aws.writes import ABSENT, PRESENT, Delete, Put, Update
 from modelmill.pages import Page
 from modelmill.tenancy.access import TenantUsage, month_of
 from modelmill.tenancy.keys import Key
 from modelmill.tenancy.quotas import Usage
 from modelmill.timestamps import iso
-
-
-def tenant_key(tenant: str) -> str:
-    """The partition of a tenant's datasets, jobs, models and keys."""
-    return f"T#{tenant}"
-
-
-def usage_row(tenant: str) -> Row:
-    """The row of a tenant's counters."""
-    return (tenant_key(tenant), "USAGE")
-
-
-def predictions_row(tenant: str) -> Row:
-    """The row that `infer` writes: predictions by month, and how often the tenant's keys have changed."""
-    return (f"USAGE#{tenant}", "PREDICTIONS")
-
-
-def month_attribute(month: str) -> str:
-    """Where the predictions of a month (`2026-11`) are counted."""
-    return "m" + month.replace("-", "_")
 
 
 class TableKeys:
@@ -44,12 +25,12 @@ class TableKeys:
 
     def find(self, sha256: str) -> Key | None:
         """See `Keys`."""
-        item = self._table.get(_secret_row(sha256))
+        item = self._table.get(secret_row(sha256))
         return _key(item) if item and "revoked_at" not in item else None
 
     def add(self, key: Key) -> bool:
         """See `Keys`."""
-        by_hash, by_id = _secret_row(key.sha256), (tenant_key(key.tenant), f"KEY#{key.key_id}")
+        by_hash, by_id = secret_row(key.sha256), (tenant_key(key.tenant), f"KEY#{key.key_id}")
         try:
             self._table.transact([Put(_item(key, row), ABSENT) for row in (by_hash, by_id)])
         except ConditionFailed:
@@ -68,7 +49,7 @@ class TableKeys:
         if item is None:
             return False
         try:
-            revoked = Update(_secret_row(item["sha256"]), {"revoked_at": iso(time.time())})
+            revoked = Update(secret_row(item["sha256"]), {"revoked_at": iso(time.time())})
             changed = Update(predictions_row(tenant), add={"key_changes": 1})
             self._table.transact([Delete(row, PRESENT), revoked, changed])
         except ConditionFailed:
@@ -94,10 +75,6 @@ class TableUsage:
         predictions = self._table.get(predictions_row(tenant)) or {}
         counted = month_attribute(month_of(time.time()))
         return Usage(item.get("concurrent_jobs", 0), item.get("datasets", 0), predictions.get(counted, 0))
-
-
-def _secret_row(sha256: str) -> Row:
-    return (f"KEY#{sha256}", "KEY")
 
 
 def _item(key: Key, row: Row) -> Item:

@@ -48,7 +48,7 @@ class SageMakerTrainer:
 
     def start(self, job: Job) -> None:
         """See `Trainer`."""
-        self._store.write(spec_prefix(job) + "spec.json", json.dumps(job.spec().to_dict()).encode())
+        self._store.write(spec_prefix(job.tenant, job.job_id) + "spec.json", json.dumps(job.spec().to_dict()).encode())
         try:
             with translated("SageMaker"):
                 self._client.create_training_job(**self._request(job))
@@ -60,7 +60,7 @@ class SageMakerTrainer:
     def _request(self, job: Job) -> dict[str, Any]:
         setup = self._setup
         dataset = dataset_prefix(job.tenant, job.dataset_id, job.dataset_sha256)
-        channels = {"code": setup.code, "training": dataset, "spec": spec_prefix(job)}
+        channels = {"code": setup.code, "training": dataset, "spec": spec_prefix(job.tenant, job.job_id)}
         return {
             "TrainingJobName": training_job_name(setup.stack, job),
             "RoleArn": setup.role_arn,
@@ -71,7 +71,10 @@ class SageMakerTrainer:
             },
             "HyperParameters": {"job_id": job.job_id},
             "InputDataConfig": [self._channel(name, prefix) for name, prefix in channels.items()],
-            "OutputDataConfig": {"S3OutputPath": self._uri(output_prefix(job)), "CompressionType": "NONE"},
+            "OutputDataConfig": {
+                "S3OutputPath": self._uri(output_prefix(job.tenant, job.job_id)),
+                "CompressionType": "NONE",
+            },
             "ResourceConfig": {
                 "InstanceType": setup.instance_type,
                 "InstanceCount": 1,

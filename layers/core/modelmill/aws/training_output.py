@@ -24,7 +24,7 @@ class TrainingOutput:
 
     def download_output(self, job: Job, folder: Path) -> None:
         """See `Bundles`."""
-        prefix = f"{output_prefix(job)}/{training_job_name(self._stack, job)}/output/model/"
+        prefix = f"{output_prefix(job.tenant, job.job_id)}/{training_job_name(self._stack, job)}/output/model/"
         found = list(self._bucket.objects(prefix))
         if len(found) > MAX_BUNDLE_FILES or sum(size for _, size in found) > MAX_BUNDLE_BYTES:
             raise BundleRejected("bundle_too_large", f"{len(found)} files, or more than {MAX_BUNDLE_BYTES >> 20} MB")

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelmill.aws.items import Item, Row, row_key, to_wire
+from modelmill.aws.items import Item, row_key, to_wire
+from modelmill.aws.layout import Row
 
 
 @dataclass(frozen=True, slots=True)
