@@ -1,6 +1,6 @@
 """What the client repeats from the server, because it must stand alone, is the same."""
 
-from modelmill.datasets.table import MISSING as SERVER_MISSING
+from modelmill.datasets.values import MISSING as SERVER_MISSING
 from modelmill_client.cells import MISSING
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelmill.datasets.table import MISSING
+from modelmill.datasets.values import MISSING
 from tests.dataset_files import Uploads
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12).filter(
@@ -53,7 +53,9 @@ def _text(value: Any) -> Any:
 def test_csv(table: tuple[list[str], list[str], list[list[Any]]], delimiter: str, end: str, quoting: Any) -> None:
     names, kinds, rows = table
     file = io.StringIO(newline="")
-    writer = csv.writer(file, delimiter=delimiter if len(names) > 1 else ",", lineterminator=end, quoting=quoting)
+    if len(names) == 1:  # nothing but quotes then tells a delimiter from a character of the name
+        delimiter, quoting = ",", csv.QUOTE_ALL
+    writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerow(names)
     writer.writerows([["" if cell is None else _text(cell) for cell in row] for row in rows])
     _is_read_back(file.getvalue(), "csv", names, kinds, rows)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmill.datasets.table import MISSING
+from modelmill.datasets.values import MISSING
 from modelmill.errors import FieldError, SignatureMismatch
 from modelmill.models.signature import CALENDAR_PARTS
 from modelmill.serving.calendar_parts import calendar_parts

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
-from modelmill.datasets.table import MISSING, Table, literal
+from modelmill.datasets.table import Table, literal
 from modelmill.datasets.text import check_text
+from modelmill.datasets.values import MISSING
 
 if TYPE_CHECKING:
     from _csv import Reader

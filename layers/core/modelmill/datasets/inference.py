@@ -10,8 +10,8 @@ category    everything else; the profile tells free text apart
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from modelmill.datasets.schema import ColumnType
 from modelmill.datasets.table import Table, literal
+from modelmill.datasets.values import ColumnType
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

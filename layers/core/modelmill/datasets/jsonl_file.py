@@ -10,8 +10,9 @@ from typing import Any
 from modelmill.datasets.formats import MAX_CELL_CHARACTERS, ReadLimits
 from modelmill.datasets.names import name_problems
 from modelmill.datasets.schema import Problem, Rejected
-from modelmill.datasets.table import MISSING, Table, identifier, literal
+from modelmill.datasets.table import Table, identifier, literal
 from modelmill.datasets.text import check_text
+from modelmill.datasets.values import MISSING
 
 _MISSING = literal("|".join(map(re.escape, MISSING)))
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from modelmill.datasets.formats import ReadLimits
 from modelmill.datasets.names import name_problems
-from modelmill.datasets.schema import ColumnType, Problem, Rejected
-from modelmill.datasets.table import MISSING, Table, connect, identifier, literal
+from modelmill.datasets.schema import Problem, Rejected
+from modelmill.datasets.table import Table, connect, identifier, literal
+from modelmill.datasets.values import MISSING, ColumnType
 
 _TYPES: dict[str, ColumnType] = {
     "BOOLEAN": "boolean",

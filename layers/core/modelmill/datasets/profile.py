@@ -5,9 +5,10 @@ from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelmill.datasets.schema import Column, ColumnType, TopValue
+from modelmill.datasets.schema import Column, TopValue
 from modelmill.datasets.spread import SAMPLED_VALUES, Spread
 from modelmill.datasets.table import identifier, literal
+from modelmill.datasets.values import ColumnType
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -4,12 +4,11 @@ This is the content of `schema.json`, which lies beside `data.parquet` in the st
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
+
+from modelmill.datasets.values import ColumnType
 
 SCHEMA_VERSION = 1
-
-ColumnType = Literal["number", "integer", "category", "boolean", "text", "timestamp"]
-COLUMN_TYPES: tuple[str, ...] = get_args(ColumnType)
 
 # How each type lies in data.parquet.
 PARQUET_TYPES: dict[str, str] = {

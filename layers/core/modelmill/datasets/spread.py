@@ -6,8 +6,9 @@ Quantiles are exact up to 250,000 values; above, they are those of about as many
 from dataclasses import dataclass, replace
 from typing import Any
 
-from modelmill.datasets.schema import QUANTILES, Column, ColumnType, Histogram
+from modelmill.datasets.schema import QUANTILES, Column, Histogram
 from modelmill.datasets.table import identifier
+from modelmill.datasets.values import ColumnType
 
 SAMPLED_VALUES = 250_000
 

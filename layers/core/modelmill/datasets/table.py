@@ -7,16 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelmill.datasets.formats import ReadLimits
-from modelmill.datasets.schema import ColumnType
+from modelmill.datasets.values import ColumnType
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# What pandas reads as missing, too, and spaces.
-MISSING = (
-    "", " ", "  ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
-    "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", " NA", " NaN", " nan", " null", " NULL",
-)  # fmt: skip
 # What one more column takes while a chunk of 2,048 rows is read, cast and written.
 _COLUMN_KB = 250
 

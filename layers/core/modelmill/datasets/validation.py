@@ -13,8 +13,9 @@ from modelmill.datasets.inference import infer_types, typed_cells
 from modelmill.datasets.jsonl_file import open_jsonl
 from modelmill.datasets.parquet_file import open_parquet
 from modelmill.datasets.profile import TypedFile, duplicate_rows, profile
-from modelmill.datasets.schema import PARQUET_TYPES, ColumnType, Problem, Rejected, Schema
+from modelmill.datasets.schema import PARQUET_TYPES, Problem, Rejected, Schema
 from modelmill.datasets.table import Table, connect, identifier, literal
+from modelmill.datasets.values import ColumnType
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

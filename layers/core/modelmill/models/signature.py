@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from modelmill.datasets.schema import ColumnType
+from modelmill.datasets.values import ColumnType
 
 # A timestamp column takes this many neighbouring places in the numeric input, in this order, all in UTC:
 # days since 1970-01-01 with fraction, year, month 1-12, day 1-31, weekday 0 = Monday, hour 0-23.

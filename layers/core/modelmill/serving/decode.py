@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmill.datasets.table import MISSING
+from modelmill.datasets.values import MISSING
 from modelmill.models.signature import Feature, Signature
 from modelmill.serving.calendar_parts import calendar_parts
 from modelmill.serving.mismatch import mismatch
