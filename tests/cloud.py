@@ -16,6 +16,7 @@ from botocore.validate import validate_parameters
 from moto import mock_aws
 
 from modelmill.aws import clients
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.bundles import StoredBundles
 from modelmill.aws.dataset_files import StoredDatasets
 from modelmill.aws.datasets import TableDatasets
@@ -278,7 +279,7 @@ def cloud() -> Iterator[Cloud]:
             for bucket in ("uploads", "store"):
                 s3.create_bucket(Bucket=bucket)
             queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("ingest", "dispatch", "admit")}
-            table = Table(boto3.client("dynamodb"), "table")
+            table = Table(BotoDynamoDB(boto3.client("dynamodb")), "table")
             yield Cloud(table, Bucket(s3, "uploads"), Bucket(s3, "store"), queues)
     finally:
         _forget_clients()

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.clients import client
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.jobs import TableJobs
@@ -28,7 +29,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 def registrar() -> Registrar:
     """Made on the first message."""
     settings = AdmitSettings.read(os.environ)
-    table = Table(client("dynamodb"), settings.table)
+    table = Table(BotoDynamoDB(client("dynamodb")), settings.table)
     output = TrainingOutput(Bucket(client("s3"), settings.store_bucket), settings.stack)
     return Registrar(TableJobs(table), TableRegistry(table), output, admit_bundle)
 

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.bundles import StoredBundles
 from modelmill.aws.clients import prompt_client
 from modelmill.aws.dataset_files import StoredDatasets
@@ -32,7 +33,7 @@ metrics = Metrics()
 def application() -> ControlPlane:
     """Made on the first request."""
     settings = ApiSettings.read(os.environ)
-    table = Table(prompt_client("dynamodb"), settings.table)
+    table = Table(BotoDynamoDB(prompt_client("dynamodb")), settings.table)
     store = Bucket(prompt_client("s3"), settings.store_bucket)
     services = Services(
         keys=TableKeys(table),

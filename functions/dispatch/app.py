@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.clients import client
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.jobs import TableJobs
@@ -35,7 +36,7 @@ def stores() -> tuple[TableJobs, SageMakerTrainer]:
         max_seconds=settings.max_training_seconds,
     )
     store = Bucket(client("s3"), settings.store_bucket)
-    jobs = TableJobs(Table(client("dynamodb"), settings.table))
+    jobs = TableJobs(Table(BotoDynamoDB(client("dynamodb")), settings.table))
     return jobs, SageMakerTrainer(client("sagemaker"), store, setup)
 
 

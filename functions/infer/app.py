@@ -5,6 +5,7 @@ import time
 from functools import cache, partial
 from typing import Any
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.bundles import StoredBundles
 from modelmill.aws.clients import prompt_client
 from modelmill.aws.dynamodb import Table
@@ -27,7 +28,7 @@ MEMORY_FOR_MODELS = 0.6
 def inference() -> Inference:
     """Made on the first request."""
     settings = InferSettings.read(os.environ)
-    table = Table(prompt_client("dynamodb"), settings.table)
+    table = Table(BotoDynamoDB(prompt_client("dynamodb")), settings.table)
     bundles = StoredBundles(Bucket(prompt_client("s3"), settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.clients import client
 from modelmill.aws.dataset_files import StoredDatasets
 from modelmill.aws.datasets import TableDatasets
@@ -26,7 +27,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 def stores() -> tuple[TableDatasets, Bucket, StoredDatasets]:
     """Made on the first message."""
     settings = IngestSettings.read(os.environ)
-    table = Table(client("dynamodb"), settings.table)
+    table = Table(BotoDynamoDB(client("dynamodb")), settings.table)
     store = Bucket(client("s3"), settings.store_bucket)
     return TableDatasets(table), Bucket(client("s3"), settings.uploads_bucket), StoredDatasets(store)
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.clients import client
 from modelmill.aws.datasets import TableDatasets
 from modelmill.aws.due import TableDueRows
@@ -34,7 +35,7 @@ def settings() -> TrackSettings:
 @cache
 def sweeper() -> Sweeper:
     """Made on the first message."""
-    table = Table(client("dynamodb"), settings().table)
+    table = Table(BotoDynamoDB(client("dynamodb")), settings().table)
     jobs, sqs = TableJobs(table), client("sqs")
     states = SageMakerStates(client("sagemaker"), settings().stack)
     uploads = settings().uploads_bucket

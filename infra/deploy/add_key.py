@@ -7,6 +7,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deploy.stack import DeploymentError, outputs
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.tenancy import TableKeys
 from modelmill.errors import InvalidName
@@ -24,7 +25,7 @@ def add_key(stack: str, tenant: str, session: boto3.Session) -> str:
     found = outputs(session.client("cloudformation"), stack)
     if found is None:
         raise DeploymentError(f"no stack {stack!r} in {session.region_name}")
-    keys = TableKeys(Table(session.client("dynamodb"), found["Table"]))
+    keys = TableKeys(Table(BotoDynamoDB(session.client("dynamodb")), found["Table"]))
     _, secret = create_key(keys, check_name(tenant, "tenant"), "made by an operator", ("admin",))
     return secret
 

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.deploy.stack import DeploymentError, check_name, outputs
 from infra.deploy.training_code import build, build_wheelhouse
 from modelmill import ids
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.tenancy import TableKeys
@@ -69,7 +70,7 @@ def deploy(deployment: Deployment, run: Run, build_code: BuildCode, session: bot
         if after is None:
             raise DeploymentError(f"stack {deployment.stack} has no outputs; look at its events in CloudFormation")
         upload_code(Bucket(s3, after["StoreBucket"]), folder, sha256)
-    keys = TableKeys(Table(session.client("dynamodb"), after["Table"]))
+    keys = TableKeys(Table(BotoDynamoDB(session.client("dynamodb")), after["Table"]))
     return Deployed(after["Url"], first_key(keys, deployment.tenant))
 
 

@@ -6,6 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.faults import translated
 from modelmill.errors import Unavailable
@@ -26,7 +27,7 @@ def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
     )
 
     with pytest.raises(Unavailable) as error:
-        Table(client, "table").get(("a", "b"))
+        Table(BotoDynamoDB(client), "table").get(("a", "b"))
 
     assert error.value.retry_after
 

@@ -14,6 +14,7 @@ from infra.deploy import deploy as deploying
 from infra.deploy import destroy as destroying
 from infra.deploy.stack import DeploymentError, outputs
 from infra.translated import translated
+from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.tenancy import TableKeys
 from modelmill.tenancy.keys import authenticate
@@ -90,7 +91,7 @@ def stack_outputs(session: boto3.Session) -> dict[str, str]:
 
 
 def table_keys(session: boto3.Session) -> TableKeys:
-    return TableKeys(Table(session.client("dynamodb"), stack_outputs(session)["Table"]))
+    return TableKeys(Table(BotoDynamoDB(session.client("dynamodb")), stack_outputs(session)["Table"]))
 
 
 def test_the_first_deployment_builds_deploys_uploads_and_makes_a_key(session: boto3.Session) -> None:

@@ -28,6 +28,7 @@ def served(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     register(cloud.registrar(admit_bundle), TENANT, job.job_id)
     monkeypatch.setenv("MODELMILL_TABLE", "table")
     monkeypatch.setenv("MODELMILL_STORE_BUCKET", "store")
+    monkeypatch.setenv("MODELMILL_MAX_MONTHLY_PREDICTIONS", "0")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
     app.inference.cache_clear()
     yield cloud

@@ -36,12 +36,13 @@ def publish_training_code(folder: Path, sha256: str, bucket: str, s3: Any) -> No
 
 def ensure_key(table: str, workspace: Workspace, dynamodb: Any) -> str:
     """The first key, with a row of its own; a new one in place of a kept one that was revoked. Raises: StartError."""
+    from modelmill.aws.boto_dynamodb import BotoDynamoDB
     from modelmill.aws.dynamodb import Table
     from modelmill.aws.tenancy import TableKeys
     from modelmill.errors import Conflict
     from modelmill.tenancy import keys
 
-    rows, secret = TableKeys(Table(dynamodb, table)), workspace.secret()
+    rows, secret = TableKeys(Table(BotoDynamoDB(dynamodb), table)), workspace.secret()
     try:
         keys.ensure_key(rows, TENANT, secret)
     except Conflict as error:

@@ -5,13 +5,11 @@ import json
 import random
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
-
-from modelmill.aws.faults import translated
 from modelmill.aws.items import Item, from_wire, row_key, to_wire
 from modelmill.aws.layout import Row
+from modelmill.aws.refusals import Refused
 from modelmill.aws.writes import Write, request_of
 from modelmill.errors import InvalidRequest, Unavailable
 from modelmill.pages import Page
@@ -29,17 +27,28 @@ class ConditionFailed(Exception):
         self.failed = failed
 
 
-class Table:
-    """The table behind a boto3 DynamoDB client."""
+class Calls(Protocol):
+    """Whoever carries calls to DynamoDB."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        self._client = client
+    def __call__(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a call, in the forms of DynamoDB's API.
+
+        Raises:
+            Unavailable: DynamoDB is out of reach, busy or broken.
+            Refused: everything else that it answers with an error.
+        """
+
+
+class Table:
+    """The table of this name."""
+
+    def __init__(self, calls: Calls, name: str) -> None:
+        self._calls = calls
         self._name = name
 
     def get(self, row: Row) -> Item | None:
         """The item, read consistently."""
-        with translated("DynamoDB"):
-            answer = self._client.get_item(TableName=self._name, Key=row_key(row), ConsistentRead=True)
+        answer = self._calls("GetItem", {"TableName": self._name, "Key": row_key(row), "ConsistentRead": True})
         return from_wire(answer["Item"]) if "Item" in answer else None
 
     def write(self, write: Write) -> Item:
@@ -52,10 +61,9 @@ class Table:
         if operation == "Update":
             request["ReturnValues"] = "ALL_NEW"
         try:
-            with translated("DynamoDB"):
-                answer = getattr(self._client, f"{operation.lower()}_item")(**request)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            answer = self._calls(f"{operation}Item", request)
+        except Refused as error:
+            if error.code == "ConditionalCheckFailedException":
                 raise ConditionFailed((0,)) from error
             raise
         return from_wire(answer["Attributes"]) if "Attributes" in answer else {}
@@ -80,12 +88,11 @@ class Table:
     def _try_transaction(self, items: list[dict[str, Any]]) -> tuple[int, ...] | None:
         """None when it went through, else the failed conditions: none where another transaction was in the way."""
         try:
-            with translated("DynamoDB"):
-                self._client.transact_write_items(TransactItems=items)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
+            self._calls("TransactWriteItems", {"TransactItems": items})
+        except Refused as error:
+            if error.code != "TransactionCanceledException":
                 raise
-            reasons = error.response.get("CancellationReasons", [])
+            reasons = error.answer.get("CancellationReasons", [])
             return tuple(at for at, reason in enumerate(reasons) if reason.get("Code") == "ConditionalCheckFailed")
         return None
 
@@ -94,8 +101,7 @@ class Table:
         request: dict[str, Any] = self._query(pk, prefix) | {"ScanIndexForward": False, "Limit": limit}
         if cursor:
             request["ExclusiveStartKey"] = row_key((pk, prefix + _decode_cursor(cursor)))
-        with translated("DynamoDB"):
-            answer = self._client.query(**request)
+        answer = self._calls("Query", request)
         last = answer.get("LastEvaluatedKey")
         after = _encode_cursor(last["sk"]["S"].removeprefix(prefix)) if last else None
         return Page([from_wire(item) for item in answer["Items"]], after)
@@ -113,14 +119,14 @@ class Table:
     def due(self, now: float, limit: int) -> Iterator[Row]:
         """Rows that asked to be looked at by now, at most `limit` of each shard."""
         for shard in range(DUE_SHARDS):
-            with translated("DynamoDB"):
-                answer = self._client.query(
-                    TableName=self._name,
-                    IndexName=DUE_INDEX,
-                    KeyConditionExpression="due_shard = :shard AND due_at <= :now",
-                    ExpressionAttributeValues=to_wire({":shard": f"DUE#{shard}", ":now": int(now)}),
-                    Limit=limit,
-                )
+            request = {
+                "TableName": self._name,
+                "IndexName": DUE_INDEX,
+                "KeyConditionExpression": "due_shard = :shard AND due_at <= :now",
+                "ExpressionAttributeValues": to_wire({":shard": f"DUE#{shard}", ":now": int(now)}),
+                "Limit": limit,
+            }
+            answer = self._calls("Query", request)
             yield from ((item["pk"]["S"], item["sk"]["S"]) for item in answer["Items"])
 
     def _query(self, pk: str, prefix: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What AWS answers when it is down or busy, turned into `Unavailable`; everything else passes through."""
+"""What boto3 raises when AWS is down or busy, turned into `Unavailable`; everything else passes through."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,30 +6,17 @@ from contextlib import contextmanager
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as UnreachableError
 
-from modelmill.errors import Unavailable
-
-RETRY_AFTER_SECONDS = 2
-
-BUSY = frozenset(
-    {
-        "InternalError",
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
+from modelmill.aws.refusals import busy, is_transient, unreachable
 
 
 def is_busy(error: ClientError) -> bool:
     """Whether the same call may go through later."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error.response["Error"]["Code"] in BUSY or status >= 500
+    return is_transient(error.response["Error"]["Code"], status_of(error))
+
+
+def status_of(error: ClientError) -> int:
+    """The HTTP status of AWS's answer."""
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 @contextmanager
@@ -38,8 +25,8 @@ def translated(service: str) -> Iterator[None]:
     try:
         yield
     except (UnreachableError, HTTPClientError) as error:
-        raise Unavailable(f"{service} cannot be reached", retry_after=RETRY_AFTER_SECONDS) from error
+        raise unreachable(service) from error
     except ClientError as error:
         if is_busy(error):
-            raise Unavailable(f"{service} is busy", retry_after=RETRY_AFTER_SECONDS) from error
+            raise busy(service) from error
         raise
