@@ -19,7 +19,7 @@ from typing import Any
 
 from modelmill_client import Client, ClientError
 from modelmill_client.cli.datasets import show_dataset
-from modelmill_client.cli.live import JobLine
+from modelmill_client.cli.live import StatusLine
 from modelmill_client.cli.metrics import show_leaderboard, show_metrics
 from modelmill_client.cli.session import Session
 from modelmill_client.local import LocalCloud
@@ -118,7 +118,7 @@ def train(client: Client, session: Session, dataset: dict[str, Any], algorithm: 
         )["job_id"]
         job: dict[str, Any] = {}
         print()
-        with JobLine(session) as line:
+        with StatusLine(session) as line:
             for job in client.training_jobs.watch(job_id, timeout=600):
                 line.show(job)
     if job["status"] != "completed":

@@ -1,6 +1,6 @@
 """The client: one object with everything that the API offers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,13 +62,26 @@ class Client:
         return self._transport.url
 
     def predict(
-        self, model: str, instances: Sequence[Instance], *, version: int | None = None, alias: str | None = None
+        self,
+        model: str,
+        instances: Sequence[Instance],
+        *,
+        version: int | None = None,
+        alias: str | None = None,
+        top_k: int | None = None,
+        thresholds: Mapping[str, float] | None = None,
     ) -> Json:
         """Predictions for instances that fit into one call: `{predictions, model, version}`.
 
-        Instances are mappings of column names, or sequences in the order of the version's signature.
+        Instances are mappings of column names, or sequences in the order of the version's signature; of an uploaded
+        model mappings of input names, or the bare value where there is one input.
+
+        top_k: of classes, only so many, most probable first.
+        thresholds: a class is chosen when its probability reaches its threshold (above 0, at most 1): of several the
+            one that exceeds its own by the largest factor, else the most probable class without a threshold, else None.
         """
-        return self._predictions.one(model, instances, version=version, alias=alias)
+        options = _options(version, alias, top_k, thresholds)
+        return self._predictions.one(model, instances, options)
 
     def predict_batches(
         self,
@@ -77,10 +90,16 @@ class Client:
         *,
         version: int | None = None,
         alias: str | None = None,
+        top_k: int | None = None,
+        thresholds: Mapping[str, float] | None = None,
         batch_size: int = 500,
     ) -> Iterator[tuple[list[Instance], Json]]:
-        """Any number of instances, batch by batch, as they are consumed: pairs of the batch and its answer."""
-        return self._predictions.batches(model, instances, version=version, alias=alias, batch_size=batch_size)
+        """Any number of instances, batch by batch, as they are consumed: pairs of the batch and its answer.
+
+        All are predicted by one version, also when the alias moves meanwhile; a batch that is too large is halved.
+        """
+        options = _options(version, alias, top_k, thresholds)
+        return self._predictions.batches(model, instances, options, batch_size)
 
     def algorithms(self) -> list[dict[str, Any]]:
         """The catalogue: per algorithm its tasks and its hyper-parameters as JSON Schema."""
@@ -93,3 +112,11 @@ class Client:
     def health(self) -> Json:
         """The server's status and version; needs no valid key."""
         return self._transport.get("/health")
+
+
+def _options(
+    version: int | None, alias: str | None, top_k: int | None, thresholds: Mapping[str, float] | None
+) -> dict[str, Any]:
+    """The fields of a predict call beside its instances."""
+    limits = dict(thresholds) if thresholds is not None else None
+    return {"version": version, "alias": alias, "top_k": top_k, "thresholds": limits}

@@ -7,7 +7,7 @@ ClientError
 ├── UploadFailed          the storage refused the bytes of a file
 ├── LocalCloudFailed      `modelmill up`, run by a program, did not start
 ├── IntegrityError        a downloaded file is not what the manifest says
-├── NotReady              a dataset or a job ended in a state other than the awaited one
+├── NotReady              a dataset, a job or a model version ended in a state other than the awaited one
 ├── WaitTimeout           it has not ended yet, and the caller's patience has
 └── ApiError              the server answered with an error; the class follows the status
     ├── InvalidRequest    400, 415, 422
@@ -63,11 +63,15 @@ class IntegrityError(ClientError):
 
 
 class NotReady(ClientError):
-    """`resource` is the last answer of the server: a rejected dataset, a failed or stopped job."""
+    """`resource` is the last answer of the server: a rejected dataset or model version, a failed or stopped job.
+
+    `code` is the stable code of the cause, None where `resource` has no `failure`.
+    """
 
     def __init__(self, message: str, *, resource: dict[str, Any]) -> None:
         super().__init__(message)
         self.resource = resource
+        self.code: str | None = (resource.get("failure") or {}).get("code")
 
 
 class WaitTimeout(ClientError):
@@ -114,7 +118,8 @@ class ApiError(ClientError):
         told = [error for error in self.errors if error.message not in self.detail]
         fields = "".join(f"; {error.field}: {error.message}" for error in told)
         reference = f", request {self.request_id}" if self.request_id else ""
-        return f"{self.detail}{fields} ({self.status} {self.code}{reference})"
+        again = f"; try again in {_duration(self.retry_after)}" if self.retry_after else ""
+        return f"{self.detail}{fields} ({self.status} {self.code}{reference}){again}"
 
 
 class InvalidRequest(ApiError):
@@ -184,3 +189,7 @@ def _field_error(item: object) -> FieldError:
     if isinstance(item, Mapping):
         return FieldError(str(item.get("field", "")), str(item.get("message", "")))
     return FieldError("", str(item))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

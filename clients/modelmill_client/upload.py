@@ -3,11 +3,13 @@
 import io
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from modelmill_client.errors import UploadFailed
+from modelmill_client.errors import ClientError, InvalidInput, UploadFailed
 from modelmill_client.retrying import RetryPolicy
 from modelmill_client.transport import connection_failed, is_loopback
 
@@ -29,6 +31,43 @@ class _CountedFile(io.FileIO):
         if self._progress is not None:
             self._progress(self.tell(), self._size)
         return chunk
+
+
+def check_file(path: Path, expected: str) -> int:
+    """The size of a file in bytes.
+
+    Raises:
+        InvalidInput: there is no such file, or nothing in it; `expected` says what should be.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"there is no file {path}")
+    size = path.stat().st_size
+    if not size:
+        raise InvalidInput(f"{path} is empty, expected {expected}")
+    return size
+
+
+def fill_form(
+    form: Mapping[str, Any],
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    retry: RetryPolicy | None = None,
+    undo: Callable[[], object],
+) -> None:
+    """Sends the file through the form `{url, fields}` of something that was just registered, which `undo` takes back.
+
+    Raises:
+        UploadFailed: the storage refused the file; what was registered for it is taken back.
+        ConnectionFailed: no answer, after all retries.
+    """
+    try:
+        send_file(form["url"], form["fields"], path, progress=progress, retry=retry)
+    except UploadFailed:
+        # It would count against the quota until it expires.
+        with suppress(ClientError):
+            undo()
+        raise
 
 
 def send_file(

@@ -1,10 +1,10 @@
-"""Watching a dataset or a job until it has come to an end."""
+"""Watching a dataset, a job or a model version until it has come to an end."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from modelmill_client.errors import WaitTimeout
+from modelmill_client.errors import NotReady, WaitTimeout
 from modelmill_client.transport import Json
 
 
@@ -37,6 +37,19 @@ def snapshots(
         if deadline is not None and clock.now() + pause > deadline:
             raise WaitTimeout(f"{what} is still {current['status']} after {timeout:g} s", resource=current)
         clock.sleep(pause)
+
+
+def ended_as(wanted: str, resource: Json, problem: str) -> Json:
+    """The resource itself, whose status must be the wanted one.
+
+    Raises:
+        NotReady: it ended in another way; the message is `problem`, and the cause that the server gave.
+    """
+    if resource["status"] == wanted:
+        return resource
+    failure = resource.get("failure") or {}
+    cause = ": ".join(str(failure[part]) for part in ("code", "message") if failure.get(part))
+    raise NotReady(problem + (f": {cause}" if cause else ""), resource=resource)
 
 
 def polling(first: float = 0.2, longest: float = 1.5) -> Iterator[float]:

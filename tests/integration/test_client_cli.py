@@ -69,7 +69,10 @@ VERSION = {
     "metrics": {"test": TEST_METRICS},
     "labels": ["a", "b"],
     "parity": {"passed": True, "rows": 100, "max_error": 2e-7},
-    "signature": {"features": [{"name": "radius", "type": "number"}, {"name": "kind", "type": "category"}]},
+    "signature": {
+        "kind": "tabular",
+        "features": [{"name": "radius", "type": "number"}, {"name": "kind", "type": "category"}],
+    },
     "dropped": [{"column": "id", "reason": "id-like"}],
     "leaderboard": [{"algorithm": "linear", "status": "done", "score": 0.9, "metric": "roc_auc", "seconds": 1.0}],
     "lineage": {"dataset_id": "ds-1", "job_id": "job-1"},

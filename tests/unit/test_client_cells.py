@@ -59,7 +59,7 @@ def test_an_instance_holds_only_the_columns_of_the_signature() -> None:
     assert to_instance(row, [feature("number")]) == {"x": 1.0}
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-x", "@SUM", "\tx", "\rx", "\n=x"])
 def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
     assert escape(text) == "'" + text
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modelmill_client.cli.columns import columns_of
 from modelmill_client.cli.rows import CsvRows, json_lines, json_text
 from modelmill_client.cli.writers import make_writer
 from modelmill_client.errors import InvalidInput
@@ -15,11 +16,12 @@ FEATURES: list[dict[str, Any]] = [
     {"name": "größe", "type": "number", "input": "numeric", "index": 0},
     {"name": "city, state", "type": "category", "input": "categorical", "index": 0},
 ]
+COLUMNS = columns_of({"kind": "tabular", "features": FEATURES})
 CSV = '"city, state",id,größe\n"Ulm, BW",7,1.5\n"a ""quoted""\nname",8,\n'
 
 
 def test_columns_are_found_by_name_and_the_others_are_listed() -> None:
-    rows = CsvRows(io.StringIO(CSV), FEATURES)
+    rows = CsvRows(io.StringIO(CSV), COLUMNS)
 
     assert rows.unused == ["id"]
     assert list(rows) == [
@@ -29,7 +31,7 @@ def test_columns_are_found_by_name_and_the_others_are_listed() -> None:
 
 
 def test_columns_that_the_model_does_not_know_may_share_a_name() -> None:
-    [(cells, instance)] = CsvRows(io.StringIO('größe,"city, state",,\n1,Ulm,a,b\n'), FEATURES)
+    [(cells, instance)] = CsvRows(io.StringIO('größe,"city, state",,\n1,Ulm,a,b\n'), COLUMNS)
 
     assert cells == ["1", "Ulm", "a", "b"]
     assert instance == {"größe": 1.0, "city, state": "Ulm"}
@@ -39,22 +41,23 @@ def test_columns_that_the_model_does_not_know_may_share_a_name() -> None:
 def test_other_delimiters_are_recognised(delimiter: str) -> None:
     text = delimiter.join(['"city, state"', "größe"]) + "\n" + delimiter.join(["Ulm", "2"]) + "\n"
 
-    [(_, instance)] = CsvRows(io.StringIO(text), FEATURES)
+    [(_, instance)] = CsvRows(io.StringIO(text), COLUMNS)
 
     assert instance == {"größe": 2.0, "city, state": "Ulm"}
 
 
 def test_a_header_may_go_over_two_lines() -> None:
     features = [{"name": "x\ny", "type": "integer", "input": "numeric", "index": 0}]
+    columns = columns_of({"kind": "tabular", "features": features})
 
-    rows = CsvRows(io.StringIO('"x\ny",z\n1,2\n3\n'), features)
+    rows = CsvRows(io.StringIO('"x\ny",z\n1,2\n3\n'), columns)
 
     with pytest.raises(InvalidInput, match="line 4 has 1 cells"):
         list(rows)
 
 
 def test_blanks_around_names_and_empty_lines_above_them_do_not_matter() -> None:
-    [(cells, instance)] = CsvRows(io.StringIO('\n\n größe , "city, state"\n1, Ulm\n'), FEATURES)
+    [(cells, instance)] = CsvRows(io.StringIO('\n\n größe , "city, state"\n1, Ulm\n'), COLUMNS)
 
     assert cells == ["1", "Ulm"]
     assert instance == {"größe": 1.0, "city, state": "Ulm"}
@@ -73,7 +76,7 @@ def test_blanks_around_names_and_empty_lines_above_them_do_not_matter() -> None:
 )
 def test_what_is_wrong_with_a_csv_is_told_with_its_line(text: str, expected: str) -> None:
     with pytest.raises(InvalidInput, match=expected):
-        list(CsvRows(io.StringIO(text), FEATURES))
+        list(CsvRows(io.StringIO(text), COLUMNS))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +94,7 @@ def test_json_may_be_one_instance_or_many(text: str, instances: list[object]) ->
     assert json_text(text) == instances
 
 
-@pytest.mark.parametrize("text", ["{", "3", '"x"'])
+@pytest.mark.parametrize("text", ["{", "null", '{"instances": [null]}'])
 def test_json_that_holds_no_instance_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="expected"):
         json_text(text)
@@ -107,7 +110,7 @@ def test_json_lines_tell_the_line_that_is_wrong() -> None:
 
 def test_csv_output_has_the_input_the_label_and_its_probabilities_and_no_formula() -> None:
     file = io.StringIO()
-    writer = make_writer(file, "csv", ["name", "prediction"])
+    writer = make_writer(file, "csv", ["name", "prediction"], ranked=False)
 
     writer.write(
         [["=cmd()", "-1"]], {"predictions": [{"label": "@home", "probabilities": {"@home": 0.75, "away": 0.25}}]}
@@ -121,14 +124,14 @@ def test_csv_output_has_the_input_the_label_and_its_probabilities_and_no_formula
 def test_regression_output_has_the_value() -> None:
     file = io.StringIO()
 
-    make_writer(file, "csv", ["x"]).write([["1"]], {"predictions": [{"value": -2.5}]})
+    make_writer(file, "csv", ["x"], ranked=False).write([["1"]], {"predictions": [{"value": -2.5}]})
 
     assert file.getvalue() == "x,prediction\n1,-2.5\n"
 
 
 def test_json_output_is_one_answer_for_all_batches() -> None:
     file = io.StringIO()
-    writer = make_writer(file, "json", [])
+    writer = make_writer(file, "json", [], ranked=False)
 
     writer.write([], {"predictions": [{"value": 1}], "model": "m", "version": 2})
     writer.write([], {"predictions": [{"value": 2}], "model": "m", "version": 2})

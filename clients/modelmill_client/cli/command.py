@@ -66,31 +66,65 @@ _JSON = (Annotated[bool, typer.Option("--json", help="Print JSON, and nothing bu
 
 def command(app: typer.Typer, name: str, *, json_flag: bool = True, **settings: Any) -> Callable[..., Any]:
     """Registers a function `(session, …)` as a command that also takes the connection options and `--json`."""
-    shared = {**({"json_output": _JSON} if json_flag else {}), **_CONNECTION}
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        _, *own = inspect.signature(function).parameters.values()
-        parameters = [
-            *own,
-            *(
-                inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-                for option, (annotation, default) in shared.items()
-            ),
-        ]
-
-        def run(**values: Any) -> None:
-            session = Session(**{option: values.pop(option) for option in shared})
-            with session:
-                guarded(session, lambda: function(session, **values))
-
-        run.__doc__ = function.__doc__
-        run.__name__ = function.__name__
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        app.command(name, **settings)(run)
+        app.command(name, **settings)(_with_session(function, json_flag))
         return function
 
     return register
+
+
+def group(app: typer.Typer) -> Callable[..., Any]:
+    """Registers a function `(session, …)` as what a group does when none of its commands is named."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        alone = _with_session(function, json_flag=True)
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+        def run(context: typer.Context, **values: Any) -> None:
+            if context.invoked_subcommand is None:
+                alone(**values)
+            else:
+                _refuse_options(context, context.invoked_subcommand)
+
+        _describe(run, function, [*inspect.signature(alone).parameters.values(), context])
+        app.callback(invoke_without_command=True)(run)
+        return function
+
+    return register
+
+
+def _with_session(function: Callable[..., None], json_flag: bool) -> Callable[..., None]:
+    shared = {**({"json_output": _JSON} if json_flag else {}), **_CONNECTION}
+    _, *own = inspect.signature(function).parameters.values()
+
+    def run(**values: Any) -> None:
+        session = Session(**{option: values.pop(option) for option in shared})
+        with session:
+            guarded(session, lambda: function(session, **values))
+
+    added = (
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for option, (annotation, default) in shared.items()
+    )
+    _describe(run, function, [*own, *added])
+    return run
+
+
+def _describe(run: Callable[..., None], function: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
+    """Makes `run` look like the function with these parameters, which is what the command line is made from."""
+    run.__doc__ = function.__doc__
+    run.__name__ = function.__name__
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+
+
+def _refuse_options(context: typer.Context, name: str) -> None:
+    """Options of the group would be lost on its command, and a call would go to another server than the one named."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            context.fail(f"give {option.opts[0]} behind {name!r}: {context.command_path} {name} … {option.opts[0]}")
 
 
 def guarded(session: Session, action: Callable[[], None]) -> None:

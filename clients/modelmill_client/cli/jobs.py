@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from modelmill_client.cli.command import command
-from modelmill_client.cli.live import JobLine, describe, describe_log
+from modelmill_client.cli.live import StatusLine, describe, describe_log
 from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import plain
@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
 def follow(session: Session, job_id: str) -> dict[str, Any]:
     """Shows a job's progress until it ends, and gives it back as it is then."""
     job: dict[str, Any] = {}
-    with JobLine(session) as line:
+    with StatusLine(session) as line:
         try:
             for job in session.client.training_jobs.watch(job_id):
                 line.show(job)

@@ -1,7 +1,9 @@
 """Progress on stderr: a moving line on a terminal, one line per change elsewhere."""
 
 import json
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def describe(job: dict[str, Any]) -> str:
-    """A job's state in one line, such as `training · mlp fit 12/50 · loss 0.21 · val_loss 0.25`."""
+    """The state in one line, such as `training · mlp fit 12/50 · loss 0.21 · val_loss 0.25`."""
     parts = [str(job["status"])]
     progress = job.get("progress") or {}
     if job["status"] == "training" and progress.get("phase"):
@@ -50,8 +52,8 @@ def describe_log(message: str) -> str:
             return message.rstrip()
 
 
-class JobLine:
-    """Shows a job each time that it has changed."""
+class StatusLine:
+    """Shows a job, or whatever else has a status, each time that it has changed."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -59,13 +61,13 @@ class JobLine:
         self._task: TaskID | None = None
         self._shown = ""
 
-    def __enter__(self) -> "JobLine":
+    def __enter__(self) -> "StatusLine":
         if self._session.progress_console.is_terminal:
             from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
             columns = (SpinnerColumn(), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}"))
             self._progress = Progress(*columns, console=self._session.progress_console, transient=True)
-            self._task = self._progress.add_task("queued", total=None)
+            self._task = self._progress.add_task("", total=None)
             self._progress.start()
         return self
 
@@ -100,3 +102,34 @@ def transfer(session: Session, label: str) -> Iterator[Any]:
     with Progress(*columns, console=session.progress_console, transient=True) as progress:
         task = progress.add_task("upload", total=None)
         yield lambda sent, total: progress.update(task, completed=sent, total=total)
+
+
+@contextmanager
+def counting(session: Session, label: str, total: int | None, to_stdout: bool) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function `(rows, position)` that draws how many rows are done, and how much of `total` (None: unknown).
+
+    It draws nothing off a terminal, nor between results that go to the same terminal.
+    """
+    if not session.progress_console.is_terminal or (to_stdout and sys.stdout.isatty()):
+        yield lambda _rows, _position: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    share = () if total is None else (TextColumn("{task.percentage:>3.0f} %"),)
+    remaining = () if total is None else (TimeRemainingColumn(),)
+    columns = (
+        TextColumn(plain(label), markup=False),
+        BarColumn(bar_width=24),
+        *share,
+        TextColumn("{task.fields[rows]:,} rows · {task.fields[rate]:,.0f} rows/s"),
+        *remaining,
+    )
+    start = time.monotonic()
+    with Progress(*columns, console=session.progress_console, transient=True) as progress:
+        task = progress.add_task("", total=total, rows=0, rate=0.0)
+
+        def show(rows: int, position: int) -> None:
+            rate = rows / max(time.monotonic() - start, 1e-3)
+            progress.update(task, completed=position, rows=rows, rate=rate)
+
+        yield show

@@ -1,15 +1,20 @@
-"""`modelmill models`, `versions`, `promote`, `rollback`, `ledger`, `download` and `delete`"""
+"""`modelmill models …`, `versions`, `promote`, `rollback`, `ledger`, `download` and `delete`"""
 
+import csv
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from modelmill_client.cli.ask import confirm
-from modelmill_client.cli.command import command
-from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split
+from modelmill_client.cli.command import command, group
+from modelmill_client.cli.live import StatusLine, transfer
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import aliases, cell, numbers, size
+from modelmill_client.cli.version import show_next_calls, show_version
+from modelmill_client.errors import InvalidInput
+
+models_app = typer.Typer(name="models", rich_markup_mode=None)
 
 ModelArgument = Annotated[str, typer.Argument(help="Name of the model.")]
 VersionArgument = Annotated[int, typer.Argument(min=1, help="Number of the version.")]
@@ -17,13 +22,42 @@ Reason = Annotated[str, typer.Option(help="Why; goes into the ledger.")]
 Alias = Annotated[str, typer.Option(help="The alias to move; `live` serves by default.")]
 
 
+@group(models_app)
 def models(session: Session) -> None:
-    """List all models."""
+    """List all models, or upload one of your own."""
     session.list(
         session.client.models.list(),
         ("model", "latest version#", "aliases", "updated"),
         lambda m: (m["model"], m["latest_version"], aliases(m), m["updated_at"]),
     )
+
+
+@command(models_app, "upload")
+def upload(
+    session: Session,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="The model as ONNX.")],
+    name: Annotated[str, typer.Option(help="Name of the model; a new version is added where it exists.")],
+    label: Annotated[
+        list[str] | None, typer.Option(help="A class, in the order of the model's scores; to be repeated.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="All classes in that order, as a line of CSV.")] = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Serve it as soon as it is ready.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Return when the model has been checked.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 900.0,
+) -> None:
+    """Upload an ONNX file as a new version of a model."""
+    with transfer(session, file.name) as progress:
+        version = session.client.models.upload(
+            file, name, labels=_labels(label, labels), promote=promote, progress=progress, wait=False
+        )
+    if wait:
+        version = _follow(session, name, version["version"], timeout)
+        session.show(version, lambda: _show_uploaded(session, version))
+    else:
+        version.pop("upload", None)
+        number = version["version"]
+        text = f"version {number} of {name} is uploaded; `modelmill versions {name} {number}` shows what comes of it"
+        session.show(version, text)
 
 
 def versions(
@@ -34,7 +68,7 @@ def versions(
     """List a model's versions, or show one with its signature, metrics, parity and lineage."""
     if version is not None:
         found = session.client.models.version(model, version)
-        session.show(found, lambda: _show_version(session, found))
+        session.show(found, lambda: show_version(session, found))
         return
     session.list(
         session.client.models.versions(model),
@@ -103,7 +137,8 @@ def delete(
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for function in (models, versions, promote, rollback, ledger, download, delete):
+    app.add_typer(models_app)
+    for function in (versions, promote, rollback, ledger, download, delete):
         command(app, function.__name__)(function)
 
 
@@ -118,41 +153,25 @@ def _headline(version: dict[str, Any]) -> str:
     return ", ".join(f"{name} {cell(round(value, 4))}" for name, value in shown)
 
 
-def _show_version(session: Session, version: dict[str, Any]) -> None:
-    parity = version.get("parity") or {}
-    lineage = version.get("lineage") or {}
-    failure = version.get("failure") or {}
-    session.facts(
-        (
-            ("model", version["model"]),
-            ("version", version["version"]),
-            ("status", version["status"]),
-            ("aliases", version.get("aliases") or None),
-            ("task", version.get("task")),
-            ("target", version.get("target")),
-            ("algorithm", version.get("algorithm")),
-            ("labels", version.get("labels")),
-            ("parity", _parity(parity) if parity else None),
-            ("dataset", lineage.get("dataset_id")),
-            ("job", lineage.get("job_id")),
-            ("created", version["created_at"]),
-            ("failure", f"{failure['code']}: {failure['message']}" if failure else None),
-        )
-    )
-    _show_inputs(session, version)
-    show_leaderboard(session, version.get("leaderboard"))
-    show_metrics(session, version.get("metrics"))
-    show_split(session, version)
+def _labels(repeated: list[str] | None, line: str | None) -> list[str] | None:
+    if repeated and line is not None:
+        raise InvalidInput("got --label and --labels, expected one way of naming the classes")
+    if line is None:
+        return repeated or None
+    return [label.strip() for label in next(csv.reader([line], skipinitialspace=True), [])]
 
 
-def _show_inputs(session: Session, version: dict[str, Any]) -> None:
-    features = (version.get("signature") or {}).get("features", [])
-    if features:
-        session.table(("column", "type"), ((feature["name"], feature["type"]) for feature in features))
-    if version.get("dropped"):
-        session.table(("not used", "why"), ((d["column"], d["reason"]) for d in version["dropped"]))
+def _follow(session: Session, model: str, number: int, timeout: float) -> dict[str, Any]:
+    """The version once it can serve; on the way there, its status on stderr."""
+    from modelmill_client.resources.models import check_ready
+
+    version: dict[str, Any] = {}
+    with StatusLine(session) as line:
+        for version in session.client.models.watch(model, number, timeout=timeout):
+            line.show(version)
+    return check_ready(version)
 
 
-def _parity(parity: dict[str, Any]) -> str:
-    verdict = "passed" if parity.get("passed") else "failed"
-    return f"{verdict}: largest error {cell(parity.get('max_error'))} on {parity.get('rows')} held-out rows"
+def _show_uploaded(session: Session, version: dict[str, Any]) -> None:
+    show_version(session, version)
+    show_next_calls(session, version)

@@ -1,19 +1,21 @@
 """`modelmill predict`"""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
+from modelmill_client.cli.columns import columns_of
 from modelmill_client.cli.command import command
-from modelmill_client.cli.rows import CsvRows, json_lines, json_text, opened
+from modelmill_client.cli.live import counting
+from modelmill_client.cli.rows import CsvRows, json_lines, json_text, opened, position_in, size_of
 from modelmill_client.cli.session import Session
-from modelmill_client.cli.writers import FORMATS, make_writer, output
+from modelmill_client.cli.writers import FORMATS, Writer, make_writer, output
 from modelmill_client.errors import InvalidInput
 
 
@@ -27,13 +29,17 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Rows to predict: pairs of the cells they came from (if any) and the instance."""
+    """Rows to predict: pairs of the cells they came from (if any) and the instance.
+
+    size: of what is read, if known; `position` tells how much of it has been, given the number of rows.
+    """
 
     rows: Iterator[tuple[list[str], Any]]
     columns: list[str]
     form: str
-    version: int | None
-    alias: str | None
+    options: dict[str, Any]
+    size: int | None
+    position: Callable[[int], int]
 
 
 def predict(
@@ -50,6 +56,11 @@ def predict(
     alias: Annotated[str | None, typer.Option(help="A version by its alias; `live` by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .json or .jsonl; by default stdout.")] = None,
     format: Annotated[Format | None, typer.Option(help="By default like --out, else like the input.")] = None,  # noqa: A002
+    top_k: Annotated[int | None, typer.Option(min=1, help="Of classes, only so many, most probable first.")] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL=P", help="Choose a class when its probability reaches P; may be repeated."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per call.")] = 500,
 ) -> None:
     """Predict rows of a CSV or JSON file, or given as JSON.
@@ -58,10 +69,14 @@ def predict(
     """
     _check(csv, jsonl, json, version, alias)
     wanted = format or _form_of(out)
+    options = {"version": version, "alias": alias, "top_k": top_k, "thresholds": _thresholds(threshold)}
     with ExitStack() as stack:
-        source = _open(session, stack, model, csv, jsonl, json, version, alias)
+        source = _open(session, stack, model, csv, jsonl, json, options)
         file = stack.enter_context(output(out))
-        _run(session, model, source, make_writer(file, wanted or source.form, source.columns), batch_size)
+        writer = make_writer(file, wanted or source.form, source.columns, ranked=top_k is not None)
+        show = stack.enter_context(counting(session, f"predict {model}", source.size, to_stdout=out is None))
+        count, answered_by = _run(session, model, source, writer, batch_size, show)
+    session.remark(f"{count} {'row' if count == 1 else 'rows'} predicted by {model} version {answered_by}")
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +102,29 @@ def _form_of(out: Path | None) -> str | None:
     return form
 
 
+def _thresholds(given: list[str] | None) -> dict[str, float] | None:
+    if not given:
+        return None
+    thresholds: dict[str, float] = {}
+    for text in given:
+        label, _, limit = text.rpartition("=")
+        value = _share(limit)
+        if not label or value is None:
+            raise InvalidInput(f"--threshold got {text!r}, expected LABEL=P with P above 0, at most 1, such as yes=0.3")
+        if label in thresholds:
+            raise InvalidInput(f"--threshold names {label!r} more than once, expected one threshold for a class")
+        thresholds[label] = value
+    return thresholds
+
+
+def _share(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value <= 1 else None
+
+
 def _open(
     session: Session,
     stack: ExitStack,
@@ -94,42 +132,58 @@ def _open(
     csv: Path | None,
     jsonl: Path | None,
     json: str | None,
-    version: int | None,
-    alias: str | None,
+    options: dict[str, Any],
 ) -> _Source:
     if csv is not None:
-        return _csv_source(session, stack, model, csv, version, alias)
+        return _csv_source(session, model, stack.enter_context(opened(csv)), options)
     if jsonl is not None:
-        lines = json_lines(stack.enter_context(opened(jsonl)))
-        return _Source((([], instance) for instance in lines), [], "jsonl", version, alias)
-    return _Source((([], instance) for instance in json_text(json or "")), [], "json", version, alias)
+        file = stack.enter_context(opened(jsonl))
+        lines = json_lines(file)
+        return _Source(_bare(lines), [], "jsonl", options, size_of(file), lambda _: position_in(file))
+    instances = json_text(json or "")
+    return _Source(_bare(instances), [], "json", options, len(instances), lambda rows: rows)
 
 
-def _csv_source(
-    session: Session, stack: ExitStack, model: str, path: Path, version: int | None, alias: str | None
-) -> _Source:
-    """All batches of a CSV go to the one version that the alias points to now."""
-    resolved = session.client.models.resolve(model, version=version, alias=alias)
-    rows = CsvRows(stack.enter_context(opened(path)), resolved["signature"]["features"])
+def _bare(instances: Iterable[Any]) -> Iterator[tuple[list[str], Any]]:
+    """Instances that come from no cells."""
+    return (([], instance) for instance in instances)
+
+
+def _csv_source(session: Session, model: str, file: TextIO, options: dict[str, Any]) -> _Source:
+    """The version is looked up, since its signature says how cells are read."""
+    from modelmill_client.resources.models import check_ready
+
+    found = session.client.models.resolve(model, version=options["version"], alias=options["alias"])
+    rows = CsvRows(file, columns_of(check_ready(found)["signature"]))
     if rows.unused:
         session.remark(f"not used by the model: {', '.join(rows.unused)}")
-    return _Source(iter(rows), rows.columns, "csv", resolved["version"], None)
+    pinned = {**options, "version": found["version"], "alias": None}
+    return _Source(iter(rows), rows.header, "csv", pinned, size_of(file), lambda _: position_in(file))
 
 
-def _run(session: Session, model: str, source: _Source, writer: Any, batch_size: int) -> None:
+def _run(
+    session: Session,
+    model: str,
+    source: _Source,
+    writer: Writer,
+    batch_size: int,
+    show: Callable[[int, int], None],
+) -> tuple[int, int]:
+    """Writes a prediction for each row, and gives the number of rows and of the version; holds one batch at a time."""
+    waiting: deque[list[str]] = deque()
+
+    def instances() -> Iterator[Any]:
+        for cells, instance in source.rows:
+            waiting.append(cells)
+            yield instance
+
     count = 0
     answer: dict[str, Any] = {}
-    while batch := list(islice(source.rows, batch_size)):
-        done = 0
-        instances = [instance for _, instance in batch]
-        for part, answer in session.client.predict_batches(
-            model, instances, version=source.version, alias=source.alias, batch_size=batch_size
-        ):
-            cells = [cells for cells, _ in batch[done : done + len(part)]]
-            writer.write(cells if source.columns else [], answer)
-            done += len(part)
-        count += done
+    for batch, answer in session.client.predict_batches(model, instances(), batch_size=batch_size, **source.options):
+        writer.write([waiting.popleft() for _ in batch], answer)
+        count += len(batch)
+        show(count, source.position(count))
     if not count:
         raise InvalidInput("the input has no rows, expected at least one")
     writer.close()
-    session.remark(f"{count} {'row' if count == 1 else 'rows'} predicted by {model} version {answer.get('version')}")
+    return count, answer["version"]

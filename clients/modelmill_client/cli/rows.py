@@ -2,13 +2,17 @@
 
 import csv
 import json
+import os
+import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
-from modelmill_client.cells import CellError, to_instance
+from modelmill_client.cells import CellError
+from modelmill_client.cli.columns import Columns
 from modelmill_client.errors import InvalidInput
 
 _STDIN = Path("-")
@@ -17,40 +21,42 @@ _DELIMITERS = (",", ";", "\t", "|")
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
-    """A text file, or stdin for `-`."""
-    if path == _STDIN:
-        yield sys.stdin
-        return
+    """A text file, or stdin for `-`, in UTF-8."""
+    file = _stdin() if path == _STDIN else _file(path)
     try:
-        file = path.open(encoding="utf-8-sig", newline="")
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
-    with file:
-        try:
-            yield file
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{path} is not CSV or JSON lines in UTF-8: {error}") from error
+        yield file
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not CSV or JSON lines in UTF-8: {error}") from error
+    finally:
+        if file is not sys.stdin:
+            file.close()
+
+
+def size_of(file: TextIO) -> int | None:
+    """The bytes in a file; None for a pipe."""
+    try:
+        status = os.fstat(file.fileno())
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def position_in(file: TextIO) -> int:
+    """How many bytes of a file have been read, a little ahead of the text; 0 of a pipe."""
+    return file.buffer.tell() if size_of(file) is not None else 0
 
 
 class CsvRows:
-    """The rows of a CSV file that has at least the columns of a model's signature, in any order."""
+    """The rows of a CSV file whose columns are what a model takes."""
 
-    def __init__(self, file: TextIO, features: Sequence[Mapping[str, Any]]) -> None:
-        names = {feature["name"] for feature in features}
-        self._features = features
-        self.columns, self._delimiter, self._header_line = _read_header(file, names)
-        missing = sorted(names - set(self.columns))
-        if missing:
-            raise InvalidInput(
-                f"the CSV lacks {_listed(missing)}, expected all of {_listed(feature['name'] for feature in features)}"
-            )
-        repeated = [feature["name"] for feature in features if self.columns.count(feature["name"]) > 1]
-        if repeated:
-            raise InvalidInput(f"the CSV has more than one column {_listed(repeated)}, expected one of each name")
-        self.unused = [column for column in self.columns if column not in names]
+    def __init__(self, file: TextIO, columns: Columns) -> None:
+        self.header, self._delimiter, self._header_line = _read_header(file, columns)
+        columns.check(self.header)
+        self.unused = columns.unused(self.header)
+        self._columns = columns
         self._file = file
 
-    def __iter__(self) -> Iterator[tuple[list[str], dict[str, Any]]]:
+    def __iter__(self) -> Iterator[tuple[list[str], Any]]:
         """Each row's cells and the instance made from them."""
         reader = csv.reader(self._file, delimiter=self._delimiter, strict=True, skipinitialspace=True)
         try:
@@ -60,11 +66,11 @@ class CsvRows:
         except csv.Error as error:
             raise InvalidInput(f"line {self._header_line + reader.line_num} is not CSV: {error}") from error
 
-    def _instance(self, cells: list[str], line: int) -> dict[str, Any]:
-        if len(cells) != len(self.columns):
-            raise InvalidInput(f"line {line} has {len(cells)} cells, expected {len(self.columns)} as in the header")
+    def _instance(self, cells: list[str], line: int) -> Any:
+        if len(cells) != len(self.header):
+            raise InvalidInput(f"line {line} has {len(cells)} cells, expected {len(self.header)} as in the header")
         try:
-            return to_instance(dict(zip(self.columns, cells, strict=True)), self._features)
+            return self._columns.instance(self.header, cells)
         except CellError as error:
             raise InvalidInput(f"line {line}: {error}") from error
 
@@ -77,17 +83,30 @@ def json_lines(file: TextIO) -> Iterator[Any]:
 
 
 def json_text(text: str) -> list[Any]:
-    """The instances in JSON text: one, a list of them, or `{"instances": […]}`."""
+    """The instances in JSON text: one, a list of them, or `{"instances": […]}`; a list of plain values is one."""
     value = _parse(sys.stdin.read() if text == "-" else text, "--json")
     if isinstance(value, dict) and set(value) == {"instances"}:
         value = value["instances"]
-    if isinstance(value, list) and value and not isinstance(value[0], dict | list):
+    elif isinstance(value, list) and value and not isinstance(value[0], dict | list):
         value = [value]
     return [_instance(item, "--json") for item in (value if isinstance(value, list) else [value])]
 
 
-def _read_header(file: TextIO, names: set[str]) -> tuple[list[str], str, int]:
-    """The columns, the delimiter that gives all those that are asked for, and the number of the header's last line."""
+def _file(path: Path) -> TextIO:
+    try:
+        return path.open(encoding="utf-8-sig", newline="")
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}") from error
+
+
+def _stdin() -> TextIO:
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", newline="")
+    return sys.stdin
+
+
+def _read_header(file: TextIO, columns: Columns) -> tuple[list[str], str, int]:
+    """The header, split at the delimiter that makes it fit, the delimiter, and the number of the header's last line."""
     number = 1
     while (line := file.readline()) and not line.strip():
         number += 1
@@ -95,9 +114,9 @@ def _read_header(file: TextIO, names: set[str]) -> tuple[list[str], str, int]:
         line += more
         number += 1
     for delimiter in _DELIMITERS:
-        columns = _cells(line, delimiter)
-        if names <= set(columns):
-            return columns, delimiter, number
+        header = _cells(line, delimiter)
+        if columns.fit(header):
+            return header, delimiter, number
     return _cells(line, ","), ",", number
 
 
@@ -116,11 +135,6 @@ def _parse(text: str, where: str) -> Any:
 
 
 def _instance(value: Any, where: str) -> Any:
-    if not isinstance(value, dict | list):
-        raise InvalidInput(f"{where} has {json.dumps(value)[:60]}, expected an object of columns or a list of values")
+    if value is None:
+        raise InvalidInput(f"{where} has null, expected an object of columns or inputs, or a list of values")
     return value
-
-
-def _listed(names: Any) -> str:
-    shown = [repr(name) for name in names]
-    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")

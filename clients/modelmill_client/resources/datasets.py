@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from modelmill_client.errors import ClientError, InvalidInput, NotFound, NotReady, UploadFailed
+from modelmill_client.errors import InvalidInput, NotFound, NotReady
 from modelmill_client.paging import pages
 from modelmill_client.transport import Json, Transport
-from modelmill_client.upload import Progress, send_file
+from modelmill_client.upload import Progress, check_file, fill_form
 from modelmill_client.waiting import snapshots
 
 FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -45,20 +44,17 @@ class Datasets:
             NotReady: with `wait`, the file was rejected; `resource["problems"]` says why.
         """
         path = Path(path)
-        if not path.is_file():
-            raise InvalidInput(f"there is no file {path}")
-        if not path.stat().st_size:
-            raise InvalidInput(f"{path} is empty, expected a header and rows")
+        check_file(path, "a header and rows")
         dataset = self.create(name or default_name(path), format=format or guess_format(path), target=target)
-        form = dataset["upload"]
-        try:
-            send_file(form["url"], form["fields"], path, progress=progress, retry=self._transport.retry)
-        except UploadFailed:
-            # It would count against the quota until it expires.
-            with suppress(ClientError):
-                self.delete(dataset["dataset_id"])
-            raise
-        return self.wait(dataset["dataset_id"], timeout=timeout) if wait else dataset
+        dataset_id = dataset["dataset_id"]
+        fill_form(
+            dataset["upload"],
+            path,
+            progress=progress,
+            retry=self._transport.retry,
+            undo=lambda: self.delete(dataset_id),
+        )
+        return self.wait(dataset_id, timeout=timeout) if wait else dataset
 
     def create(self, name: str, *, format: str, target: str | None = None) -> Json:  # noqa: A002
         """Registers a dataset; the answer's `upload` holds the form through which its file is to be sent."""

@@ -1,15 +1,20 @@
 """Models, their versions, the aliases that serve them, and the ledger of alias moves."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from modelmill_client.errors import IntegrityError, NotFound, api_error
+from modelmill_client.onnx_file import check_onnx_file
 from modelmill_client.paging import pages
 from modelmill_client.transport import Json, Transport, connection_failed, is_loopback
+from modelmill_client.upload import Progress, fill_form
+from modelmill_client.waiting import ended_as, snapshots
+
+_ENDED = frozenset({"ready", "rejected", "expired", "quarantined"})
 
 
 class Models:
@@ -17,6 +22,71 @@ class Models:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def upload(
+        self,
+        path: str | Path,
+        name: str,
+        *,
+        labels: Sequence[str] | None = None,
+        promote: bool = False,
+        progress: Progress | None = None,
+        wait: bool = True,
+        timeout: float | None = 900.0,
+    ) -> Json:
+        """Sends an ONNX file as a new version of the model `name`; with `wait`, returns once it is ready.
+
+        `labels` are the classes in the order of the scores that the model gives. The first good version of a model
+        is live at once, later ones with `promote`. `progress(sent, size)` counts bytes.
+
+        Raises:
+            InvalidInput: there is no such file, it is empty or too large, or visibly something else than ONNX.
+            UploadFailed: the storage refused the file; the version is deleted again.
+            NotReady: with `wait`, the model was rejected; `code` and `resource["failure"]` say why.
+        """
+        path = Path(path)
+        check_onnx_file(path)
+        created = self.create_version(name, labels=labels, promote=promote)
+        version = created["version"]
+        fill_form(
+            created["upload"],
+            path,
+            progress=progress,
+            retry=self._transport.retry,
+            undo=lambda: self.delete_version(name, version),
+        )
+        return self.wait(name, version, timeout=timeout) if wait else created
+
+    def create_version(
+        self,
+        name: str,
+        *,
+        labels: Sequence[str] | None = None,
+        promote: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Json:
+        """Registers a version; the answer's `upload` holds the form through which its ONNX file is to be sent."""
+        body: Json = {"format": "onnx"}
+        if labels is not None:
+            body["labels"] = [*labels]
+        if promote:
+            body["promote"] = True
+        return self._transport.create(f"{_path(name)}/versions", body, idempotency_key=idempotency_key)
+
+    def wait(self, model: str, version: int, *, timeout: float | None = 900.0) -> Json:
+        """The version once it can serve.
+
+        Raises:
+            NotReady: it was rejected, or its upload never came.
+            WaitTimeout: it is still being validated after `timeout` seconds.
+        """
+        *_, found = self.watch(model, version, timeout=timeout)
+        return check_ready(found)
+
+    def watch(self, model: str, version: int, *, timeout: float | None = 900.0) -> Iterator[Json]:
+        """The version each time that it has changed, until it is ready, rejected or expired."""
+        what = f"version {version} of {model}"
+        return snapshots(lambda: self.version(model, version), _ENDED, timeout=timeout, what=what)
 
     def list(self, page_size: int | None = None) -> Iterator[Json]:
         """All models."""
@@ -96,6 +166,15 @@ class Models:
         finally:
             partial.unlink(missing_ok=True)
         return target
+
+
+def check_ready(version: Json) -> Json:
+    """The version itself.
+
+    Raises:
+        NotReady: it ended in another way.
+    """
+    return ended_as("ready", version, f"version {version['version']} of {version['model']} is {version['status']}")
 
 
 def _fetch(url: str, to: Path) -> str:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from modelmill_client.errors import TooLarge
 from modelmill_client.transport import Json, Transport
 
-Instance = Mapping[str, Any] | Sequence[Any]
+# Of an uploaded model with one input, an instance may be that input's bare value.
+Instance = Mapping[str, Any] | Sequence[Any] | float | bool
 
 
 class Predictions:
@@ -17,41 +18,30 @@ class Predictions:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def one(
-        self, model: str, instances: Sequence[Instance], *, version: int | None = None, alias: str | None = None
-    ) -> Json:
-        """The server's answer `{predictions, model, version}` to one request."""
-        body: Json = {"instances": list(instances)}
-        if version is not None:
-            body["version"] = version
-        if alias is not None:
-            body["alias"] = alias
-        return self._transport.post(f"/v1/models/{quote(model, safe='')}/predict", body, safe=True)
+    def one(self, model: str, instances: Sequence[Instance], options: Mapping[str, Any]) -> Json:
+        """The server's answer `{predictions, model, version}` to one request; options that are None are left out."""
+        given = {name: value for name, value in options.items() if value is not None}
+        path = f"/v1/models/{quote(model, safe='')}/predict"
+        return self._transport.post(path, {"instances": list(instances), **given}, safe=True)
 
     def batches(
-        self,
-        model: str,
-        instances: Iterable[Instance],
-        *,
-        version: int | None = None,
-        alias: str | None = None,
-        batch_size: int = 500,
+        self, model: str, instances: Iterable[Instance], options: Mapping[str, Any], batch_size: int
     ) -> Iterator[tuple[list[Instance], Json]]:
-        """Each batch with its answer, in order; a batch that is too large for one call is halved."""
-        source = iter(instances)
-        while batch := list(itertools.islice(source, batch_size)):
-            yield from self._halving(model, batch, version, alias)
+        """Each batch with its answer, in order, all from the version that answers first.
 
-    def _halving(
-        self, model: str, batch: list[Instance], version: int | None, alias: str | None
-    ) -> Iterator[tuple[list[Instance], Json]]:
-        try:
-            answer = self.one(model, batch, version=version, alias=alias)
-        except TooLarge:
-            if len(batch) == 1:
-                raise
-            middle = len(batch) // 2
-            yield from self._halving(model, batch[:middle], version, alias)
-            yield from self._halving(model, batch[middle:], version, alias)
-        else:
-            yield batch, answer
+        A batch that is too large for one call is halved; after that, batches grow again slowly.
+        """
+        source = iter(instances)
+        size = batch_size
+        while batch := list(itertools.islice(source, size)):
+            try:
+                answer = self.one(model, batch, options)
+            except TooLarge:
+                if len(batch) == 1:
+                    raise
+                size = len(batch) // 2
+                source = itertools.chain(batch, source)
+            else:
+                yield batch, answer
+                size = min(batch_size, size + max(1, size // 16))
+                options = {**options, "version": answer["version"], "alias": None}

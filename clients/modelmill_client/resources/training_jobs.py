@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from modelmill_client.errors import NotReady
 from modelmill_client.paging import pages
 from modelmill_client.transport import Json, Transport
-from modelmill_client.waiting import Clock, polling, snapshots
+from modelmill_client.waiting import Clock, ended_as, polling, snapshots
 
 ENDED = frozenset({"completed", "failed", "stopped"})
 
@@ -102,11 +101,7 @@ def check_completed(job: Json) -> Json:
     Raises:
         NotReady: it ended in another way.
     """
-    if job["status"] == "completed":
-        return job
-    failure = job.get("failure") or {}
-    reason = ": ".join(str(failure[part]) for part in ("code", "message") if failure.get(part))
-    raise NotReady(f"job {job['job_id']} {job['status']}" + (f": {reason}" if reason else ""), resource=job)
+    return ended_as("completed", job, f"job {job['job_id']} {job['status']}")
 
 
 def _path(job_id: str) -> str:
