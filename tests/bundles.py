@@ -173,6 +173,48 @@ def write_bundle(
     return manifest
 
 
+def write_tensor_bundle(
+    folder: Path, model: onnx.ModelProto, signature: Signature, labels: list[str] | None = None
+) -> Manifest:
+    """A bundle of an uploaded model in `folder`."""
+    task = None if labels is None else "binary" if len(labels) == 2 else "multiclass"
+    facts: dict[str, Any] = {"kind": "tensor", "task": task, "algorithm": "uploaded", "target": None, "metrics": {}}
+    return write_bundle(
+        folder, labels=labels, model=bytes(model.SerializeToString()), signature=signature, parity={}, **facts
+    )
+
+
+ELEMENT_TYPES = {
+    "BOOL": TensorProto.BOOL,
+    "UINT8": TensorProto.UINT8,
+    "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32,
+    "UINT64": TensorProto.UINT64,
+    "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16,
+    "INT32": TensorProto.INT32,
+    "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
+
+
+def value_of(tensor: Tensor) -> onnx.ValueInfoProto:
+    """A tensor of a signature as an input or output of a graph."""
+    shape = [f"{tensor.name}_{place}" if size == -1 else size for place, size in enumerate(tensor.shape)]
+    return helper.make_tensor_value_info(tensor.name, ELEMENT_TYPES[tensor.datatype], shape)
+
+
+def identity_of(*inputs: Tensor) -> tuple[onnx.ModelProto, Signature]:
+    """A model that gives each input back, `x` as `x_out`."""
+    outputs = [replace(tensor, name=f"{tensor.name}_out") for tensor in inputs]
+    nodes = [helper.make_node("Identity", [t.name], [o.name]) for t, o in zip(inputs, outputs, strict=True)]
+    model = model_of(nodes, [value_of(t) for t in inputs], [value_of(t) for t in outputs])
+    return model, Signature("tensor", list(inputs), outputs, [])
+
+
 def manifest_sha256(folder: Path) -> str:
     """What a registered version pins."""
     return hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()

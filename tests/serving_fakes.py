@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelmill.errors import Unavailable
-from modelmill.models.registry import Alias, ModelVersion
+from modelmill.models.registry import Alias, Model, ModelVersion
+from modelmill.pages import Page
 from modelmill.tenancy.access import TenantUsage
 from modelmill.tenancy.keys import Key, hash_secret
 from tests.bundles import manifest_sha256
@@ -63,7 +64,7 @@ class FakeKeys:
 class FakeStore:
     """Implements `serving.ports.Versions` and `serving.ports.Bundles`; `down` makes calls fail."""
 
-    versions: dict[tuple[str, str, int], ModelVersion] = field(default_factory=dict)
+    registered: dict[tuple[str, str, int], ModelVersion] = field(default_factory=dict)
     aliases: dict[tuple[str, str, str], Alias] = field(default_factory=dict)
     files: dict[tuple[str, str, int, str], bytes] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
@@ -73,7 +74,7 @@ class FakeStore:
         """Register the bundle in `folder` and point the alias at it."""
         pin = manifest_sha256(folder)
         version = ModelVersion(tenant, model, number, "ready", STARTED, manifest_sha256=pin)
-        self.versions[tenant, model, number] = version
+        self.registered[tenant, model, number] = version
         for path in folder.iterdir():
             self.files[tenant, model, number, path.name] = path.read_bytes()
         if alias:
@@ -85,8 +86,8 @@ class FakeStore:
 
     def mark(self, tenant: str, model: str, number: int, status: str) -> None:
         """Change the status of a version."""
-        version = self.versions[tenant, model, number]
-        self.versions[tenant, model, number] = replace(version, status=status)  # type: ignore[arg-type]
+        version = self.registered[tenant, model, number]
+        self.registered[tenant, model, number] = replace(version, status=status)  # type: ignore[arg-type]
 
     def alias(self, tenant: str, model: str, alias: str) -> Alias | None:
         self._check()
@@ -94,7 +95,18 @@ class FakeStore:
 
     def version(self, tenant: str, model: str, version: int) -> ModelVersion | None:
         self._check()
-        return self.versions.get((tenant, model, version))
+        return self.registered.get((tenant, model, version))
+
+    def models(self, tenant: str, limit: int, cursor: str | None) -> Page[Model]:
+        self._check()
+        numbers = {name: number for owner, name, number in sorted(self.registered) if owner == tenant}
+        known = [Model(tenant, name, number, STARTED, STARTED) for name, number in numbers.items()]
+        return _page(known[::-1], limit, cursor)
+
+    def versions(self, tenant: str, model: str, limit: int, cursor: str | None) -> Page[ModelVersion]:
+        self._check()
+        known = [self.registered[place] for place in sorted(self.registered) if place[:2] == (tenant, model)]
+        return _page(known[::-1], limit, cursor)
 
     def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
         self._check()
@@ -107,3 +119,9 @@ class FakeStore:
     def _check(self) -> None:
         if self.down:
             raise Unavailable("the store is down", retry_after=2)
+
+
+def _page[Item](items: list[Item], limit: int, cursor: str | None) -> Page[Item]:
+    first = int(cursor or 0)
+    after = first + limit
+    return Page(items[first:after], str(after) if after < len(items) else None)

@@ -137,7 +137,7 @@ def test_a_quarantined_or_deleted_version_is_not_served_by_memory_of_it(tmp_path
     assert plane.post(BODY)[0] == 409
     assert plane.post(BODY | {"version": 1})[1]["code"] == "version_not_ready"
 
-    del plane.store.versions["acme", "m", 1]
+    del plane.store.registered["acme", "m", 1]
     plane.clock.now += 5
 
     assert plane.post(BODY)[0] == 404

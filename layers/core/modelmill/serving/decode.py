@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from modelmill.datasets.values import MISSING
 from modelmill.models.signature import Feature, Signature
 from modelmill.serving.calendar_parts import calendar_parts
+from modelmill.serving.decode_tensors import TensorDecoder
 from modelmill.serving.mismatch import mismatch
+from modelmill.serving.tensors import Tensors
 
 type Instance = dict[str, Any] | list[Any]
 type Row = tuple[Any, ...]
-type Tensors = dict[str, NDArray[Any]]
 type Convert = Callable[[list[Row], set[type]], NDArray[Any]]
 
 _FLOAT64 = np.dtype(np.float64)
@@ -171,4 +172,7 @@ def _getter(keys: Sequence[Any]) -> Callable[[Any], Row]:
 
 
 # By the kind of a signature.
-DECODERS: dict[str, Callable[[Signature], Callable[[list[Any]], Tensors]]] = {"tabular": TabularDecoder}
+DECODERS: dict[str, Callable[[Signature], Callable[[list[Any]], Tensors]]] = {
+    "tabular": TabularDecoder,
+    "tensor": TensorDecoder,
+}

@@ -15,10 +15,12 @@ from modelmill.models.manifest import MODEL_FILE, SERVING_FILE, WEIGHTS_FILE, Ma
 from modelmill.models.registry import ModelVersion
 from modelmill.models.signature import Signature
 from modelmill.serving.bundle import BundleBroken, fetch_file, fetch_manifest
-from modelmill.serving.decode import DECODERS, Tensors
+from modelmill.serving.decode import DECODERS
 from modelmill.serving.encode import Encoder, encoder
 from modelmill.serving.memory import ENV_ALLOCATORS, WEIGHTS_OUTSIDE
 from modelmill.serving.ports import Bundles
+from modelmill.serving.tensor_plan import TensorPlan
+from modelmill.serving.tensors import Tensors
 
 # An empty session takes about 10 MB; weights also lie in memory in the layout that the kernels want.
 SESSION_MEMORY = 10 * 1024 * 1024
@@ -39,13 +41,14 @@ LOAD_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A verified model, ready to run; `memory_bytes` is an estimate."""
+    """A verified model, ready to run; `memory_bytes` is an estimate, `plan` is for those who send tensors."""
 
     session: ort.InferenceSession
     signature: Signature
     labels: list[str] | None
     decode: Callable[[list[Any]], Tensors]
     encode: Encoder
+    plan: TensorPlan
     memory_bytes: int
 
 
@@ -92,7 +95,8 @@ def open_model(manifest: Manifest, folder: Path) -> LoadedModel:
     decode = DECODERS[manifest.signature.kind](manifest.signature)
     session = open_session(folder / loaded_files(manifest)[0])
     signature, labels = manifest.signature, manifest.labels
-    return LoadedModel(session, signature, labels, decode, encoder(manifest), memory_needed(manifest))
+    plan = TensorPlan(signature, labels, frozenset(node.name for node in session.get_inputs()))
+    return LoadedModel(session, signature, labels, decode, encoder(manifest), plan, memory_needed(manifest))
 
 
 def open_session(path: Path) -> ort.InferenceSession:

@@ -45,7 +45,7 @@ def expected_columns(signature: Signature) -> str:
     """The columns and their types in signature order, cut where there are very many."""
     text = ""
     for number, feature in enumerate(signature.features):
-        text += f"{', ' if text else ''}{_short(feature.name)} ({feature.type})"
+        text += f"{', ' if text else ''}{short(feature.name)} ({feature.type})"
         if len(text) > MAX_EXPECTED:
             return f"{text} and {len(signature.features) - number - 1} more"
     return text
@@ -62,14 +62,14 @@ def _problems(where: str, instance: Any, form: type, features: list[Feature]) ->
     elif isinstance(instance, list) and form is list:
         yield from _problems_of_array(where, instance, features)
     elif form in (dict, list):
-        yield FieldError(where, f"must be {_JSON_NAMES[form]} like the first instance, got {_json_name(instance)}")
+        yield FieldError(where, f"must be {_JSON_NAMES[form]} like the first instance, got {json_name(instance)}")
     else:
-        yield FieldError(where, f"must be an object of columns or an array of values, got {_json_name(instance)}")
+        yield FieldError(where, f"must be an object of columns or an array of values, got {json_name(instance)}")
 
 
 def _problems_of_object(where: str, instance: dict[str, Any], features: list[Feature]) -> Iterator[FieldError]:
     for feature in features:
-        field = f"{where}.{_short(feature.name)}"
+        field = f"{where}.{short(feature.name)}"
         if feature.name not in instance:
             yield FieldError(field, f"is missing; give {_EXPECTED[feature.type][1]} or null")
         elif message := _problem_of_value(instance[feature.name], feature):
@@ -77,7 +77,7 @@ def _problems_of_object(where: str, instance: dict[str, Any], features: list[Fea
     known = {feature.name for feature in features}
     for name in instance:
         if name not in known:
-            yield FieldError(f"{where}.{_short(name)}", "is not a column of this model; leave it out")
+            yield FieldError(f"{where}.{short(name)}", "is not a column of this model; leave it out")
 
 
 def _problems_of_array(where: str, instance: list[Any], features: list[Feature]) -> Iterator[FieldError]:
@@ -86,7 +86,7 @@ def _problems_of_array(where: str, instance: list[Any], features: list[Feature])
         return
     for feature, value in zip(features, instance, strict=True):
         if message := _problem_of_value(value, feature):
-            yield FieldError(f"{where}.{_short(feature.name)}", message)
+            yield FieldError(f"{where}.{short(feature.name)}", message)
 
 
 def _problem_of_value(value: Any, feature: Feature) -> str | None:
@@ -94,9 +94,9 @@ def _problem_of_value(value: Any, feature: Feature) -> str | None:
     if value is None:
         return None
     if type(value) not in types:
-        return f"must be {expected} or null, got {_json_name(value)}"
+        return f"must be {expected} or null, got {json_name(value)}"
     if feature.type == "timestamp" and not _is_timestamp(value):
-        return f"must be {expected} or null, got {_short(value)!r}"
+        return f"must be {expected} or null, got {short(value)!r}"
     return None
 
 
@@ -108,9 +108,11 @@ def _is_timestamp(text: str) -> bool:
     return True
 
 
-def _json_name(value: Any) -> str:
+def json_name(value: Any) -> str:
+    """What a JSON value is, with its article."""
     return _JSON_NAMES.get(type(value), "something else")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """A name, cut."""
     return text if len(text) <= MAX_NAME else text[:MAX_NAME] + "…"

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from modelmill.errors import InvalidRequest, Unavailable
-from modelmill.serving.decode import Tensors
 from modelmill.serving.load import LoadedModel
+from modelmill.serving.tensors import Tensors
 from modelmill.serving.watchdog import Watchdog
 
 RETRY_AFTER_SECONDS = 1
@@ -20,8 +20,10 @@ RUN_ERRORS = (
 )
 
 
-def predict(model: LoadedModel, tensors: Tensors, watchdog: Watchdog, deadline: float) -> list[NDArray[Any]]:
-    """The outputs that the model's encoder asks for.
+def predict(
+    model: LoadedModel, tensors: Tensors, watchdog: Watchdog, deadline: float, outputs: list[str] | None = None
+) -> list[NDArray[Any]]:
+    """The outputs of these names, or else those that the model's encoder asks for.
 
     Raises:
         Unavailable: the run was terminated at `deadline` (of `time.monotonic()`).
@@ -29,7 +31,7 @@ def predict(model: LoadedModel, tensors: Tensors, watchdog: Watchdog, deadline: 
     """
     options = watchdog.watch(deadline)
     try:
-        return model.session.run(model.encode.outputs, tensors, options)  # type: ignore[no-any-return]
+        return model.session.run(outputs or model.encode.outputs, tensors, options)  # type: ignore[no-any-return]
     except RUN_ERRORS as error:
         if options.terminate:
             message = "the model did not answer in time; send fewer instances at once"

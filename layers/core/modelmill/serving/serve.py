@@ -42,6 +42,7 @@ class ModelServer:
     def __init__(
         self, versions: Versions, bundles: Bundles, sessions: Sessions, clock: Callable[[], float] = time.time
     ) -> None:
+        self.versions = versions
         self._alias = Remembered(versions.alias)
         self._version = Remembered(versions.version)
         self._bundles = bundles

@@ -46,7 +46,7 @@ class Target(NamedTuple):
 class Refuse(Protocol):
     """How a protocol tells an error."""
 
-    def __call__(self, error: ModelmillError, request_id: str) -> Answer:
+    def __call__(self, error: ModelmillError, request_id: str, /) -> Answer:
         """The answer for this error."""
 
 
