@@ -10,8 +10,8 @@ from typing import Protocol
 from modelmill import lease
 from modelmill.jobs.records import Job, Jobs
 from modelmill.models.admission import AdmittedBundle
-from modelmill.models.promotion import plan_move
-from modelmill.models.registry import LIVE, AliasMove, ModelVersion, Registry, summarize
+from modelmill.models.promotion import live_move
+from modelmill.models.registry import ModelVersion, Registry, summarize
 from modelmill.models.rejection import BundleRejected
 from modelmill.timestamps import iso
 
@@ -88,15 +88,6 @@ def _refuse(registrar: Registrar, job: Job, number: int, failure: dict[str, str]
 def _complete(registrar: Registrar, job: Job, version: ModelVersion) -> None:
     """The alias may move between reading it and the transaction, so look again a few times."""
     for _ in range(COMPLETE_ATTEMPTS):
-        if registrar.jobs.complete(job, version, _live_move(registrar.registry, job, version.version), time.time()):
+        move = live_move(registrar.registry, version, job.promote, job.created_by, job.job_id)
+        if registrar.jobs.complete(job, version, move, time.time()):
             return
-
-
-def _live_move(registry: Registry, job: Job, number: int) -> AliasMove | None:
-    """The first good version of a model goes live; later ones only where the job asked for it."""
-    live = registry.alias(job.tenant, job.model, LIVE)
-    if live is None:
-        return plan_move(None, LIVE, number, "first", job.created_by, f"first version, from {job.job_id}")
-    if job.promote:
-        return plan_move(live, LIVE, number, "promote", job.created_by, f"asked for by {job.job_id}")
-    return None

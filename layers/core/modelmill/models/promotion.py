@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 from modelmill.errors import Conflict, NotFound
 from modelmill.ids import check_name, new_id
-from modelmill.models.registry import Alias, AliasMove, LedgerEntry, MoveKind, Registry, find_model, find_version
+from modelmill.models.registry import (
+    LIVE,
+    Alias,
+    AliasMove,
+    LedgerEntry,
+    ModelVersion,
+    MoveKind,
+    Registry,
+    find_model,
+    find_version,
+)
 from modelmill.timestamps import iso
 
 
@@ -15,6 +25,16 @@ def plan_move(seen: Alias | None, alias: str, version: int, kind: MoveKind, by: 
     after = Alias(alias, version, (seen.revision if seen else 0) + 1, at)
     entry = LedgerEntry(new_id("move"), alias, kind, seen.version if seen else None, version, by, reason, at)
     return AliasMove(seen, after, entry)
+
+
+def live_move(registry: Registry, version: ModelVersion, promote: bool, by: str, origin: str) -> AliasMove | None:
+    """The first good version of a model goes live; later ones only where `promote` asks for it."""
+    live = registry.alias(version.tenant, version.model, LIVE)
+    if live is None:
+        return plan_move(None, LIVE, version.version, "first", by, f"first version, from {origin}")
+    if promote:
+        return plan_move(live, LIVE, version.version, "promote", by, f"asked for by {origin}")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
