@@ -24,6 +24,7 @@ from modelmill.aws.due import TableDueRows
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.jobs import TableJobs
 from modelmill.aws.layout import output_prefix
+from modelmill.aws.model_uploads import TableModelUploads
 from modelmill.aws.queues import JobMessages, UploadMessages, parse_job_message
 from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
@@ -37,6 +38,7 @@ from modelmill.jobs.records import Job
 from modelmill.jobs.register import Registrar
 from modelmill.jobs.sweep import Sweeper, sweep
 from modelmill.jobs.track import Tracker
+from modelmill.models.arrival import Reception
 from modelmill.tenancy.keys import create_key
 from modelmill.tenancy.quotas import Limits
 from modelmill.web.application import control_plane
@@ -111,12 +113,20 @@ class Cloud:
     queues: dict[str, str]
     sagemaker: FakeSageMaker = field(default_factory=FakeSageMaker)
     limits: Limits = field(
-        default_factory=lambda: Limits(2, datasets=5, upload_bytes=10_000_000, monthly_predictions=0)
+        default_factory=lambda: Limits(
+            concurrent_jobs=2,
+            datasets=5,
+            upload_bytes=10_000_000,
+            model_uploads=3,
+            model_bytes=1_000_000,
+            monthly_predictions=0,
+        )
     )
 
     def __post_init__(self) -> None:
         sqs = boto3.client("sqs")
         self.keys, self.datasets, self.jobs = TableKeys(self.table), TableDatasets(self.table), TableJobs(self.table)
+        self.model_uploads = TableModelUploads(self.table)
         self.registry, self.bundles = TableRegistry(self.table), StoredBundles(self.store)
         self.dataset_files = StoredDatasets(self.store)
         self.states = SageMakerStates(self.sagemaker, STACK)
@@ -130,6 +140,8 @@ class Cloud:
             datasets=self.datasets,
             uploads=self.uploads,
             arrivals=UploadMessages(sqs, self.queues["ingest"], self.uploads.name),
+            model_uploads=self.model_uploads,
+            model_arrivals=UploadMessages(sqs, self.queues["admit"], self.uploads.name),
             jobs=self.jobs,
             dispatches=JobMessages(sqs, self.queues["dispatch"]),
             tracker=self.tracker,
@@ -147,6 +159,7 @@ class Cloud:
                 stopper=self.states,
                 logs=CloudWatchLogs(boto3.client("logs"), STACK),
                 registry=self.registry,
+                model_uploads=self.model_uploads,
                 bundles=self.bundles,
             )
         )
@@ -239,6 +252,10 @@ class Cloud:
     def registrar(self, admit: Any) -> Registrar:
         """What `admit` works with."""
         return Registrar(self.jobs, self.registry, TrainingOutput(self.store, STACK), admit)
+
+    def reception(self, admit: Any) -> Reception:
+        """What `admit` takes uploaded models in with."""
+        return Reception(self.model_uploads, self.registry, self.uploads, TrainingOutput(self.store, STACK), admit)
 
     def make_due(self) -> None:
         """Let every row that waits for a look be due now."""

@@ -1,4 +1,4 @@
-"""Verify the bundles of finished jobs and register them. Triggered by the admit queue."""
+"""Verify models and register them: bundles of finished jobs, and what was uploaded. Triggered by the admit queue."""
 
 import os
 from functools import cache
@@ -13,12 +13,15 @@ from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.clients import client
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.jobs import TableJobs
-from modelmill.aws.queues import parse_job_message
+from modelmill.aws.model_uploads import TableModelUploads
+from modelmill.aws.queues import parse_job_message, parse_upload_message
 from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.training_output import TrainingOutput
 from modelmill.jobs.register import Registrar, register
+from modelmill.models import admission
 from modelmill.models.admission import admit_bundle
+from modelmill.models.arrival import Reception, take_in
 from modelmill.settings import AdmitSettings
 
 logger = Logger()
@@ -26,16 +29,38 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @cache
+def settings() -> AdmitSettings:
+    """Read on the first message."""
+    return AdmitSettings.read(os.environ)
+
+
+@cache
 def registrar() -> Registrar:
-    """Made on the first message."""
-    settings = AdmitSettings.read(os.environ)
-    table = Table(BotoDynamoDB(client("dynamodb")), settings.table)
-    output = TrainingOutput(Bucket(client("s3"), settings.store_bucket), settings.stack)
-    return Registrar(TableJobs(table), TableRegistry(table), output, admit_bundle)
+    """Made on the first message of a job."""
+    table = Table(BotoDynamoDB(client("dynamodb")), settings().table)
+    return Registrar(TableJobs(table), TableRegistry(table), bundles(), admit_bundle)
+
+
+@cache
+def reception() -> Reception:
+    """Made on the first upload."""
+    table = Table(BotoDynamoDB(client("dynamodb")), settings().table)
+    uploads = Bucket(client("s3"), settings().uploads_bucket)
+    return Reception(TableModelUploads(table), TableRegistry(table), uploads, bundles(), admission.admit_upload)  # type: ignore[attr-defined]
+
+
+def bundles() -> TrainingOutput:
+    """Where bundles come from and go to."""
+    return TrainingOutput(Bucket(client("s3"), settings().store_bucket), settings().stack)
 
 
 def admit(record: SQSRecord) -> None:
-    """One message."""
+    """One message: S3's word that a model was uploaded, or a job whose model is to be registered."""
+    key = parse_upload_message(record.body, settings().uploads_bucket)
+    if key is not None:
+        logger.info("model arrived", extra={"key": key})
+        take_in(reception(), key)
+        return
     tenant, job_id = parse_job_message(record.body)
     logger.info("admitting", extra={"tenant": tenant, "job_id": job_id})
     register(registrar(), tenant, job_id)

@@ -15,6 +15,7 @@ from modelmill.aws.dataset_files import StoredDatasets
 from modelmill.aws.datasets import TableDatasets
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.jobs import TableJobs
+from modelmill.aws.model_uploads import TableModelUploads
 from modelmill.aws.queues import JobMessages
 from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
@@ -39,10 +40,12 @@ def application() -> ControlPlane:
         keys=TableKeys(table),
         usage=TableUsage(table),
         limits=Limits(
-            settings.max_concurrent_jobs,
-            settings.max_datasets,
-            settings.max_upload_bytes,
-            settings.max_monthly_predictions,
+            concurrent_jobs=settings.max_concurrent_jobs,
+            datasets=settings.max_datasets,
+            upload_bytes=settings.max_upload_bytes,
+            model_uploads=settings.max_model_uploads,
+            model_bytes=settings.max_model_bytes,
+            monthly_predictions=settings.max_monthly_predictions,
         ),
         datasets=TableDatasets(table),
         forms=Bucket(prompt_client("s3"), settings.uploads_bucket),
@@ -52,6 +55,7 @@ def application() -> ControlPlane:
         stopper=SageMakerStates(prompt_client("sagemaker"), settings.stack),
         logs=CloudWatchLogs(prompt_client("logs"), settings.stack),
         registry=TableRegistry(table),
+        model_uploads=TableModelUploads(table),
         bundles=StoredBundles(store),
     )
     return control_plane(services, settings.cors_origin)

@@ -15,6 +15,7 @@ from modelmill.aws.datasets import TableDatasets
 from modelmill.aws.due import TableDueRows
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.jobs import TableJobs
+from modelmill.aws.model_uploads import TableModelUploads
 from modelmill.aws.queues import JobMessages, UploadMessages
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.training import SageMakerStates
@@ -44,6 +45,8 @@ def sweeper() -> Sweeper:
         datasets=TableDatasets(table),
         uploads=Bucket(client("s3"), uploads),
         arrivals=UploadMessages(sqs, settings().ingest_queue_url, uploads),
+        model_uploads=TableModelUploads(table),
+        model_arrivals=UploadMessages(sqs, settings().admit_queue_url, uploads),
         jobs=jobs,
         dispatches=JobMessages(sqs, settings().dispatch_queue_url),
         tracker=Tracker(jobs, states, JobMessages(sqs, settings().admit_queue_url)),

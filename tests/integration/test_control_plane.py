@@ -18,7 +18,7 @@ def test_a_dataset_is_created_with_a_form_for_exactly_one_key(cloud: Cloud) -> N
 
     assert answer.status == 201
     assert answer.body["status"] == "awaiting_upload"
-    assert answer.body["upload"]["fields"]["key"] == f"{TENANT}/datasets/{answer.body['dataset_id']}"
+    assert answer.body["upload"]["fields"]["key"] == f"datasets/{TENANT}/{answer.body['dataset_id']}"
     assert answer.body["upload"]["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
 
 

@@ -12,13 +12,15 @@ from aws_lambda_powertools.utilities.data_classes import (
 )
 
 from infra.translated import TEMPLATE
-from modelmill.aws.queues import parse_job_message
+from modelmill.aws.queues import parse_job_message, parse_upload_message
+from modelmill.datasets.arrival import parse_upload_key as parse_dataset_key
 from modelmill.jobs.dispatch import parse_training_job_name
+from modelmill.models.arrival import parse_upload_key as parse_model_key
 from modelmill_local.template import load
 from tests.template_setup import FUNCTIONS, ROOT
 
 EVENTS = ROOT / "infra" / "events"
-QUEUED = ("ingest-upload", "dispatch-job", "track-job-changed", "track-sweep", "admit-bundle")
+QUEUED = ("ingest-upload", "dispatch-job", "track-job-changed", "track-sweep", "admit-bundle", "admit-upload")
 HTTP = ("api-health", "api-datasets", "infer-predict")
 ENDPOINT = "http://host.docker.internal:8081"
 
@@ -49,13 +51,23 @@ def test_messages_are_whole(name: str) -> None:
     assert record.attributes.approximate_receive_count == "1"
 
 
-def test_the_upload_event_is_s3s_through_eventbridge() -> None:
-    arrived = S3EventBridgeNotificationEvent(body("ingest-upload"))
+@pytest.mark.parametrize("name", ["ingest-upload", "admit-upload"])
+def test_the_upload_events_are_s3s_through_eventbridge(name: str) -> None:
+    arrived = S3EventBridgeNotificationEvent(body(name))
 
     assert (arrived.source, arrived.detail_type) == ("aws.s3", "Object Created")
     assert arrived.detail.object.etag
     assert arrived.detail.object.sequencer
     assert arrived.detail.bucket.name == "modelmill-uploadsbucket"
+
+
+def test_the_keys_of_uploads_can_be_read() -> None:
+    keys = {name: body(name)["detail"]["object"]["key"] for name in ("ingest-upload", "admit-upload")}
+
+    assert parse_dataset_key(keys["ingest-upload"])
+    assert parse_model_key(keys["admit-upload"]) == ("default", "churn", 3)
+    (record,) = event("admit-upload")["Records"]
+    assert parse_upload_message(record["body"], "modelmill-uploadsbucket") == keys["admit-upload"]
 
 
 @pytest.mark.parametrize("name", ["dispatch-job", "admit-bundle"])

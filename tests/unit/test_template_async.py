@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from modelmill.datasets.lifecycle import upload_key
+from modelmill.models.uploads import upload_key as model_key
 from tests.template_setup import CONSUMERS, STACK, Template, resolved, statements
 
 
@@ -57,7 +59,7 @@ def test_only_dispatch_is_bounded(template: Template) -> None:
 def test_every_rule_retries_and_has_dead_letters(template: Template) -> None:
     rules = template.of_type("AWS::Events::Rule")
 
-    assert set(rules) == {"UploadArrived", "TrainingJobChanged", "Sweep"}
+    assert set(rules) == {"UploadArrived", "ModelArrived", "TrainingJobChanged", "Sweep"}
     for rule in rules.values():
         (target,) = rule["Targets"]
         assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
@@ -65,16 +67,30 @@ def test_every_rule_retries_and_has_dead_letters(template: Template) -> None:
 
 
 def test_rules_match_only_what_is_this_stacks_and_never_the_reason(template: Template) -> None:
-    assert template["UploadArrived"]["EventPattern"] == {
-        "source": ["aws.s3"],
-        "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": ["UploadsBucket"]}},
-    }
+    for rule, kind in (("UploadArrived", "datasets"), ("ModelArrived", "models")):
+        assert template[rule]["EventPattern"] == {
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": ["UploadsBucket"]}, "object": {"key": [{"prefix": f"{kind}/"}]}},
+        }
     assert template["TrainingJobChanged"]["EventPattern"] == {
         "source": ["aws.sagemaker"],
         "detail-type": ["SageMaker Training Job State Change"],
         "detail": {"TrainingJobName": [{"prefix": f"{STACK}-"}]},
     }
+
+
+def test_each_kind_of_upload_goes_to_the_queue_of_its_function(template: Template) -> None:
+    keys = {upload_key("t", "ds-1"): "IngestQueue.Arn", model_key("t", "m", 1): "AdmitQueue.Arn"}
+
+    for key, queue in keys.items():
+        told = [
+            rule["Targets"][0]["Arn"]
+            for rule in template.of_type("AWS::Events::Rule").values()
+            for pattern in rule.get("EventPattern", {}).get("detail", {}).get("object", {}).get("key", [])
+            if key.startswith(pattern["prefix"])
+        ]
+        assert told == [queue]
 
 
 def test_the_sweep_comes_every_minute(template: Template) -> None:

@@ -24,6 +24,12 @@ LAYERS_OF = {
     "Admit": {"Core", "Onnx"},
 }
 
+INFER_ROUTES = {
+    "/v1/models/{model}/predict": "post",
+    "/v2": "x-amazon-apigateway-any-method",
+    "/v2/{call+}": "x-amazon-apigateway-any-method",
+}
+
 
 @pytest.fixture(scope="module")
 def template() -> Template:
@@ -135,14 +141,16 @@ def test_all_logs_end_some_day_and_each_function_has_its_own(template: Template)
 def test_prediction_goes_to_infer_and_all_else_to_api(template: Template) -> None:
     paths = template["HttpApi"]["Body"]["paths"]
 
-    assert set(paths) == {"$default", "/v1/models/{model}/predict"}
+    assert set(paths) == {"$default", *INFER_ROUTES}
     assert (
         "ApiFunction.Arn"
         in paths["$default"]["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]["uri"]
     )
-    predict = paths["/v1/models/{model}/predict"]["post"]["x-amazon-apigateway-integration"]
-    assert "InferFunctionAliaslive" in predict["uri"]
-    assert predict["payloadFormatVersion"] == "2.0"
+    for path, method in INFER_ROUTES.items():
+        assert set(paths[path]) == {method}
+        integration = paths[path][method]["x-amazon-apigateway-integration"]
+        assert "InferFunctionAliaslive" in integration["uri"]
+        assert integration["payloadFormatVersion"] == "2.0"
 
 
 def versions(changes: dict[str, str]) -> list[str]:

@@ -17,12 +17,13 @@ DATASET = "StoreBucket.Arn/datasets/acme/ds-01/5ha/data.parquet"
 SPEC = "StoreBucket.Arn/jobs/acme/job-01/spec/spec.json"
 OUTPUT = f"StoreBucket.Arn/jobs/acme/job-01/output/{STACK}-job-01-1/output/model/model.onnx"
 BUNDLE = "StoreBucket.Arn/models/acme/cells/1/model.onnx"
-UPLOAD = "UploadsBucket.Arn/acme/datasets/ds-01"
+UPLOAD = "UploadsBucket.Arn/datasets/acme/ds-01"
+UPLOADED_MODEL = "UploadsBucket.Arn/models/acme/cells/2"
 CODE = "StoreBucket.Arn/training/5ha/train.sh"
 
 TABLE_ACTIONS = {
     "Api": {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "ConditionCheckItem"},
-    "Infer": {"GetItem"},
+    "Infer": {"GetItem", "Query", "UpdateItem"},
     "Ingest": {"GetItem", "UpdateItem"},
     "Dispatch": {"GetItem", "UpdateItem"},
     "Track": {"GetItem", "UpdateItem"},
@@ -32,6 +33,7 @@ TABLE_ACTIONS = {
 CALLS = {
     "Api": [
         ("s3:PutObject", UPLOAD, {}),
+        ("s3:PutObject", UPLOADED_MODEL, {}),
         ("s3:GetObject", DATASET, {}),
         ("s3:GetObject", BUNDLE, {}),
         ("s3:DeleteObject", DATASET, {}),
@@ -44,6 +46,7 @@ CALLS = {
         ("logs:GetLogEvents", f"{TRAINING_LOGS}:log-stream:{STACK}-job-01-1/algo-1-1", {}),
     ],
     "Infer": [
+        ("dynamodb:UpdateItem", "Table.Arn", {"dynamodb:LeadingKeys": "USAGE#acme"}),
         ("s3:GetObject", BUNDLE, {}),
         ("s3:ListBucket", "StoreBucket.Arn", {}),
     ],
@@ -64,6 +67,7 @@ CALLS = {
     "Track": [
         ("dynamodb:Query", "Table.Arn/index/due", {}),
         ("s3:GetObject", UPLOAD, {}),
+        ("s3:GetObject", UPLOADED_MODEL, {}),
         ("s3:ListBucket", "UploadsBucket.Arn", {}),
         ("sqs:SendMessage", "IngestQueue.Arn", {}),
         ("sqs:SendMessage", "DispatchQueue.Arn", {}),
@@ -74,6 +78,9 @@ CALLS = {
     "Admit": [
         ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "jobs/acme/job-01/output/"}),
         ("s3:GetObject", OUTPUT, {}),
+        ("s3:GetObject", UPLOADED_MODEL, {}),
+        ("s3:ListBucket", "UploadsBucket.Arn", {}),
+        ("s3:DeleteObject", UPLOADED_MODEL, {}),
         ("s3:PutObject", BUNDLE, {}),
     ],
     "Training": [
@@ -88,19 +95,30 @@ CALLS = {
 }
 
 FORBIDDEN = [
-    ("Infer", "dynamodb:UpdateItem", "Table.Arn", {}),
+    ("Infer", "dynamodb:UpdateItem", "Table.Arn", {"dynamodb:LeadingKeys": "T#acme"}),
+    ("Infer", "dynamodb:UpdateItem", "Table.Arn", {"dynamodb:LeadingKeys": "T#acme#M#cells"}),
     ("Infer", "s3:GetObject", DATASET, {}),
     ("Infer", "s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "datasets/acme/"}),
     ("Ingest", "s3:PutObject", BUNDLE, {}),
     ("Ingest", "s3:PutObject", UPLOAD, {}),
+    ("Ingest", "s3:GetObject", UPLOADED_MODEL, {}),
+    ("Ingest", "s3:DeleteObject", UPLOADED_MODEL, {}),
+    ("Ingest", "s3:ListBucket", "UploadsBucket.Arn", {"s3:prefix": "models/acme/"}),
     ("Dispatch", "iam:PassRole", "TrainingRole.Arn", {"iam:PassedToService": "lambda.amazonaws.com"}),
     ("Dispatch", "iam:PassRole", "ApiRole.Arn", {"iam:PassedToService": "sagemaker.amazonaws.com"}),
     ("Dispatch", "s3:PutObject", CODE, {}),
     ("Dispatch", "sagemaker:CreateTrainingJob", JOB.replace(STACK, "other"), {}),
     ("Admit", "s3:GetObject", DATASET, {}),
+    ("Admit", "s3:GetObject", UPLOAD, {}),
+    ("Admit", "s3:DeleteObject", UPLOAD, {}),
+    ("Admit", "s3:PutObject", UPLOADED_MODEL, {}),
+    ("Admit", "s3:ListBucket", "UploadsBucket.Arn", {"s3:prefix": "datasets/acme/"}),
     ("Admit", "s3:DeleteObject", BUNDLE, {}),
     ("Api", "s3:PutObject", BUNDLE, {}),
     ("Api", "s3:DeleteObject", UPLOAD, {}),
+    ("Api", "s3:GetObject", UPLOADED_MODEL, {}),
+    ("Api", "s3:PutObject", "UploadsBucket.Arn/other", {}),
+    ("Track", "s3:DeleteObject", UPLOADED_MODEL, {}),
     ("Api", "sagemaker:CreateTrainingJob", JOB, {}),
     ("Training", "s3:GetObject", BUNDLE, {}),
     ("Training", "s3:PutObject", DATASET, {}),

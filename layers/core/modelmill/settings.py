@@ -52,6 +52,8 @@ class ApiSettings(Settings):
     max_concurrent_jobs: int
     max_datasets: int
     max_upload_bytes: int
+    max_model_uploads: int
+    max_model_bytes: int
     max_monthly_predictions: int
     cors_origin: str
 
@@ -98,3 +100,4 @@ class AdmitSettings(Settings):
     """Taking model bundles into the registry."""
 
     stack: str
+    uploads_bucket: str

@@ -6,8 +6,11 @@ from modelmill.aws.dynamodb import Table
 from modelmill.aws.items import from_item
 from modelmill.datasets.records import Dataset
 from modelmill.jobs.records import Job
+from modelmill.models.registry import ModelVersion
 
 ROWS_PER_SHARD = 50
+
+RECORDS: dict[str, type[Dataset | Job | ModelVersion]] = {"DATASET": Dataset, "JOB": Job, "VERSION": ModelVersion}
 
 
 class TableDueRows:
@@ -16,10 +19,10 @@ class TableDueRows:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def due(self, now: float) -> Iterator[Dataset | Job]:
+    def due(self, now: float) -> Iterator[Dataset | Job | ModelVersion]:
         """See `DueRows`."""
         for row in self._table.due(now, ROWS_PER_SHARD):
             item = self._table.get(row)
             if item is None or item.get("due_at", now + 1) > now:
                 continue
-            yield from_item(Dataset, item) if row[1].startswith("DATASET#") else from_item(Job, item)
+            yield from_item(RECORDS[row[1].partition("#")[0]], item)

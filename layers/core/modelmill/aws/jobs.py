@@ -8,7 +8,7 @@ from modelmill.aws.datasets import dataset_row
 from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
 from modelmill.aws.items import Item, from_item, to_item
 from modelmill.aws.layout import Row, model_row, tenant_key
-from modelmill.aws.registry import move_writes, version_put
+from modelmill.aws.registry import move_writes, next_number, version_put
 from modelmill.aws.rows import count, create_counted
 from modelmill.aws.writes import ABSENT, Condition, Put, Update, Write
 from modelmill.idempotency import IdempotencyKey
@@ -116,16 +116,15 @@ class TableJobs:
     def _reserve(self, job: Job, row: Row) -> None:
         """Give the next number to the job and count it in the model at once, unless somebody else was faster."""
         known = self._table.get(row) or {}
-        before, now = known.get("latest_version", 0), iso(time.time())
-        born = {} if known and "deleted_at" not in known else {"created_at": now, "deleted_at": None}
-        model = {"tenant": job.tenant, "model": job.model, "latest_version": before + 1, "updated_at": now}
+        model = next_number(known, job.tenant, job.model, iso(time.time()))
+        before = {"before": known.get("latest_version", 0)}
         unnumbered = Condition("attribute_not_exists(#model_version)")
-        next_one = Condition("attribute_not_exists(#latest_version) OR #latest_version = :before", {"before": before})
+        next_one = Condition("attribute_not_exists(#latest_version) OR #latest_version = :before", before)
         try:
             self._table.transact(
                 [
-                    Update(_row(job), {"model_version": before + 1}, when=unnumbered),
-                    Update(row, model | born, when=next_one),
+                    Update(_row(job), {"model_version": model["latest_version"]}, when=unnumbered),
+                    Update(row, model, when=next_one),
                 ]
             )
         except ConditionFailed:

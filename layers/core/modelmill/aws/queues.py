@@ -39,10 +39,27 @@ def parse_job_message(body: str) -> tuple[str, str]:
     Raises:
         ValueError: not such a message, or one of a newer version.
     """
+    match json.loads(body):
+        case {"version": version, "tenant": str(tenant), "job_id": str(job_id)} if version == MESSAGE_VERSION:
+            return tenant, job_id
+        case {"version": version}:
+            raise ValueError(f"message version is {version!r}, this code reads {MESSAGE_VERSION} with a job")
+    raise ValueError(f"{body[:200]!r} tells of no job")
+
+
+def parse_upload_message(body: str, bucket: str) -> str | None:
+    """The key in S3's event, or None for a message of another kind.
+
+    Raises:
+        ValueError: not a message at all, or the event is of another bucket.
+    """
     message = json.loads(body)
-    if message.get("version") != MESSAGE_VERSION:
-        raise ValueError(f"message version is {message.get('version')}, this code reads {MESSAGE_VERSION}")
-    return message["tenant"], message["job_id"]
+    match message:
+        case {"detail": {"bucket": {"name": str(name)}, "object": {"key": str(key)}}}:
+            if name != bucket:
+                raise ValueError(f"an object in {name!r} was created, this code reads those in {bucket!r}")
+            return key
+    return None
 
 
 def _send(client: Any, url: str, message: dict[str, Any]) -> None:

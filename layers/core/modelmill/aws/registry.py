@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator
 
 from modelmill.aws.dynamodb import ConditionFailed, Table
-from modelmill.aws.items import from_item, to_item
-from modelmill.aws.layout import alias_row, model_key, model_row, tenant_key, version_row
-from modelmill.aws.writes import PRESENT, Check, Condition, Delete, Put, Update, Write
+from modelmill.aws.items import Item, from_item, to_item
+from modelmill.aws.layout import Row, alias_row, model_key, model_row, tenant_key, usage_row, version_row
+from modelmill.aws.writes import Check, Condition, Delete, Put, Update, Write
 from modelmill.models.registry import Alias, AliasMove, LedgerEntry, Model, ModelVersion
 from modelmill.pages import Page
 from modelmill.timestamps import iso
@@ -24,6 +24,13 @@ def move_writes(tenant: str, model: str, move: AliasMove) -> list[Write]:
     alias = to_item(move.after, alias_row(tenant, model, move.after.alias))
     entry = to_item(move.entry, (model_key(tenant, model), f"LEDGER#{move.entry.entry_id}"))
     return [Put(alias, unmoved), Put(entry)]
+
+
+def next_number(known: Item, tenant: str, model: str, at: str) -> Item:
+    """What the row of a model says once its next version has a number; a deleted model is made anew."""
+    born = {} if known and "deleted_at" not in known else {"created_at": at, "deleted_at": None}
+    number = known.get("latest_version", 0) + 1
+    return {"tenant": tenant, "model": model, "latest_version": number, "updated_at": at} | born
 
 
 class TableRegistry:
@@ -81,16 +88,40 @@ class TableRegistry:
         items = self._table.all(model_key(tenant, model), "LEDGER#")
         return (from_item(LedgerEntry, item) for item in items if item["alias"] == alias)
 
-    def delete_version(self, tenant: str, model: str, version: int) -> None:
+    def delete_version(self, tenant: str, model: str, version: int) -> bool:
         """See `Registry`."""
-        self._table.write(Delete(version_row(tenant, model, version)))
-
-    def delete_model(self, tenant: str, model: str) -> None:
-        """See `Registry`."""
-        for prefix in ("ALIAS#", "VERSION#"):
-            for item in self._table.all(model_key(tenant, model), prefix):
-                self._table.write(Delete((item["pk"], item["sk"])))
+        row = version_row(tenant, model, version)
+        settled = Condition(
+            "attribute_not_exists(#pk) OR (#status <> :awaiting_upload AND #status <> :validating)",
+            {"awaiting_upload": "awaiting_upload", "validating": "validating"},
+        )
+        if self._cancel_upload(tenant, row):
+            return True
         try:
-            self._table.write(Update(model_row(tenant, model), {"deleted_at": iso(time.time())}, when=PRESENT))
+            self._table.write(Delete(row, settled))
         except ConditionFailed:
-            return
+            return False
+        return True
+
+    def delete_model(self, tenant: str, model: str) -> bool:
+        """See `Registry`. From the first write on no validation begins, so the rest finds none under way."""
+        idle = "attribute_exists(#pk) AND (attribute_not_exists(#validating) OR #validating = :none)"
+        try:
+            self._table.write(Update(model_row(tenant, model), {"deleting": True}, when=Condition(idle, {"none": 0})))
+        except ConditionFailed:
+            return False
+        for item in self._table.all(model_key(tenant, model), "ALIAS#"):
+            self._table.write(Delete((item["pk"], item["sk"])))
+        for item in self._table.all(model_key(tenant, model), "VERSION#"):
+            self.delete_version(tenant, model, item["version"])
+        self._table.write(Update(model_row(tenant, model), {"deleted_at": iso(time.time()), "deleting": None}))
+        return True
+
+    def _cancel_upload(self, tenant: str, row: Row) -> bool:
+        """Forget a version that waits for its file, and leave the count."""
+        waiting = Condition("#status = :awaiting_upload", {"awaiting_upload": "awaiting_upload"})
+        try:
+            self._table.transact([Delete(row, waiting), Update(usage_row(tenant), add={"model_uploads": -1})])
+        except ConditionFailed:
+            return False
+        return True

@@ -74,7 +74,12 @@ class TableUsage:
         item = self._table.get(usage_row(tenant)) or {}
         predictions = self._table.get(predictions_row(tenant)) or {}
         counted = month_attribute(month_of(time.time()))
-        return Usage(item.get("concurrent_jobs", 0), item.get("datasets", 0), predictions.get(counted, 0))
+        return Usage(
+            concurrent_jobs=item.get("concurrent_jobs", 0),
+            datasets=item.get("datasets", 0),
+            model_uploads=item.get("model_uploads", 0),
+            monthly_predictions=predictions.get(counted, 0),
+        )
 
 
 def _item(key: Key, row: Row) -> Item:

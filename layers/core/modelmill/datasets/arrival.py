@@ -41,7 +41,7 @@ type Reader = Callable[[Path, str, Path], Schema]
 def parse_upload_key(key: str) -> tuple[str, str] | None:
     """Tenant and dataset id of an uploaded object, or None for an object of another kind."""
     parts = key.split("/")
-    return (parts[0], parts[2]) if len(parts) == 3 and parts[1] == "datasets" else None
+    return (parts[1], parts[2]) if len(parts) == 3 and parts[0] == "datasets" else None
 
 
 def validate_upload(datasets: Datasets, uploads: Uploads, files: ValidatedFiles, read: Reader, key: str) -> None:

@@ -49,7 +49,7 @@ class NewDataset:
 
 def upload_key(tenant: str, dataset_id: str) -> str:
     """Where a dataset's file is uploaded to."""
-    return f"{tenant}/datasets/{dataset_id}"
+    return f"datasets/{tenant}/{dataset_id}"
 
 
 def create(

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modelmill.datasets.arrival import Uploads
-from modelmill.datasets.lifecycle import upload_key
+from modelmill.datasets.lifecycle import upload_key as dataset_key
 from modelmill.datasets.records import Dataset, Datasets
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.submit import JobQueue
 from modelmill.jobs.track import Tracker, follow
+from modelmill.models.registry import ModelVersion
+from modelmill.models.uploads import ModelUploads
+from modelmill.models.uploads import upload_key as model_key
 
 LOOK_AGAIN_SECONDS = 120
 MAX_LOOKS = 20
@@ -20,7 +23,7 @@ GRACE_SECONDS = 3600
 class DueRows(Protocol):
     """The index of rows that asked to be looked at."""
 
-    def due(self, now: float) -> Iterable[Dataset | Job]:
+    def due(self, now: float) -> Iterable[Dataset | Job | ModelVersion]:
         """Records past due."""
 
 
@@ -33,12 +36,14 @@ class UploadQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """The stores that the sweep needs."""
+    """The stores that the sweep needs; `arrivals` are those of datasets."""
 
     rows: DueRows
     datasets: Datasets
     uploads: Uploads
     arrivals: UploadQueue
+    model_uploads: ModelUploads
+    model_arrivals: UploadQueue
     jobs: Jobs
     dispatches: JobQueue
     tracker: Tracker
@@ -49,16 +54,19 @@ def sweep(sweeper: Sweeper) -> int:
     count = 0
     for record in sweeper.rows.due(time.time()):
         count += 1
-        if isinstance(record, Dataset):
-            _sweep_dataset(sweeper, record)
-        else:
-            _sweep_job(sweeper, record)
+        match record:
+            case Dataset():
+                _sweep_dataset(sweeper, record)
+            case ModelVersion():
+                _sweep_model(sweeper, record)
+            case Job():
+                _sweep_job(sweeper, record)
     return count
 
 
 def _sweep_dataset(sweeper: Sweeper, dataset: Dataset) -> None:
     now = time.time()
-    key = upload_key(dataset.tenant, dataset.dataset_id)
+    key = dataset_key(dataset.tenant, dataset.dataset_id)
     if sweeper.uploads.size(key) is not None:
         sweeper.datasets.look_again(dataset, now + LOOK_AGAIN_SECONDS)
         sweeper.arrivals.send(key)
@@ -69,6 +77,21 @@ def _sweep_dataset(sweeper: Sweeper, dataset: Dataset) -> None:
         sweeper.datasets.reject(dataset, [{"code": "upload_lost", "message": message}], now)
     else:
         sweeper.datasets.look_again(dataset, now + LOOK_AGAIN_SECONDS)
+
+
+def _sweep_model(sweeper: Sweeper, version: ModelVersion) -> None:
+    now = time.time()
+    key = model_key(version.tenant, version.model, version.version)
+    if sweeper.uploads.size(key) is not None:
+        sweeper.model_uploads.look_again(version, now + LOOK_AGAIN_SECONDS)
+        sweeper.model_arrivals.send(key)
+    elif version.status == "awaiting_upload" and now > version.upload_until:
+        sweeper.model_uploads.expire(version, now)
+    elif version.status == "validating":
+        message = "the uploaded file disappeared before it was validated; upload it again as a new version"
+        sweeper.model_uploads.reject(version, {"code": "upload_lost", "message": message}, now)
+    else:
+        sweeper.model_uploads.look_again(version, now + LOOK_AGAIN_SECONDS)
 
 
 def _sweep_job(sweeper: Sweeper, job: Job) -> None:

@@ -30,6 +30,13 @@ class ModelVersion:
     """An immutable bundle. `manifest_sha256` is the root of trust: the manifest holds the hashes of the other files.
 
     metrics: the held-out metrics that are single numbers.
+
+    The last five are of an uploaded model while it is on its way (see `models.uploads`):
+
+    created_by: the id of the key that asked for it.
+    labels, promote: what was asked for; once it is ready its manifest has the labels.
+    upload_until: when the form ends, in seconds since 1970.
+    attempts: how often validation was begun.
     """
 
     tenant: str
@@ -44,6 +51,11 @@ class ModelVersion:
     bytes: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     failure: dict[str, str] | None = None
+    created_by: str | None = None
+    labels: list[str] | None = None
+    promote: bool = False
+    upload_until: int = 0
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +121,14 @@ class Registry(Protocol):
     def history(self, tenant: str, model: str, alias: str) -> Iterator[LedgerEntry]:
         """Every move of one alias, newest first."""
 
-    def delete_version(self, tenant: str, model: str, version: int) -> None:
-        """Forget the version."""
+    def delete_version(self, tenant: str, model: str, version: int) -> bool:
+        """Forget the version, and with it an upload that has not come; False while it is being validated."""
 
-    def delete_model(self, tenant: str, model: str) -> None:
-        """Forget the aliases, the versions and then the model; the ledger and the numbering stay."""
+    def delete_model(self, tenant: str, model: str) -> bool:
+        """Forget the aliases, the versions and then the model; False while a version is being validated.
+
+        The ledger and the numbering stay.
+        """
 
 
 class BundleFiles(Protocol):
@@ -155,28 +170,31 @@ def find_version(registry: Registry, tenant: str, model: str, version: int) -> M
 
 
 def delete_version(registry: Registry, files: BundleFiles, tenant: str, model: str, version: int) -> None:
-    """Remove a version and its bytes.
+    """Remove a version and its bytes; an upload that has not come is cancelled.
 
     Raises:
         NotFound: no such version.
-        Conflict: an alias points at it.
+        Conflict: an alias points at it, or it is being validated.
     """
     find_version(registry, tenant, model, version)
     under = [alias.alias for alias in registry.aliases(tenant, model) if alias.version == version]
     if under:
         raise Conflict(f"version {version} is served as {', '.join(under)}; point the alias elsewhere first")
-    registry.delete_version(tenant, model, version)
+    if not registry.delete_version(tenant, model, version):
+        raise Conflict(f"version {version} is being validated; try again when that ends")
     files.delete(tenant, model, version)
 
 
 def delete_model(registry: Registry, files: BundleFiles, tenant: str, model: str) -> None:
-    """Remove a model with all its versions and aliases.
+    """Remove a model with all its versions and aliases; uploads that have not come are cancelled.
 
     Raises:
         NotFound: no such model.
+        Conflict: one of its versions is being validated.
     """
     find_model(registry, tenant, model)
-    registry.delete_model(tenant, model)
+    if not registry.delete_model(tenant, model):
+        raise Conflict(f"a version of {model!r} is being validated; try again when that ends")
     files.delete(tenant, model)
 
 

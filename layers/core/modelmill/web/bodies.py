@@ -1,11 +1,12 @@
 """What clients may send: unknown fields are refused and types are not converted."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from modelmill.ids import NAME_PATTERN
 from modelmill.jobs.submit import MAX_SEED
+from modelmill.models.uploads import FORMATS, MAX_LABELS, MIN_LABELS
 
 MAX_TEXT = 500
 MAX_COLUMN_NAME = 500
@@ -41,6 +42,20 @@ class TrainingJobBody(Body):
     hyperparameters: dict[str, Any] = Field(default_factory=dict, max_length=50)
     promote: bool = Field(False, description="make the version live when it is ready")
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
+
+
+class VersionBody(Body):
+    """`POST /v1/models/{model}/versions`."""
+
+    # Checked in `models.uploads`, whose refusal has a code of its own.
+    format: str = Field(json_schema_extra={"enum": list(FORMATS)})
+    labels: list[Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]] | None = Field(
+        None,
+        min_length=MIN_LABELS,
+        max_length=MAX_LABELS,
+        description="distinct names of the classes, in the order of the last axis of the last output",
+    )
+    promote: bool = Field(False, description="make the version live when it is ready")
 
 
 class AliasBody(Body):

@@ -27,6 +27,7 @@ from modelmill.jobs.progress import JobLogs
 from modelmill.jobs.records import Jobs
 from modelmill.jobs.submit import JobQueue, Stopper
 from modelmill.models.registry import BundleFiles, Registry
+from modelmill.models.uploads import ModelUploads
 from modelmill.tenancy.keys import Key, Keys, Scope, authenticate
 from modelmill.tenancy.quotas import Limits, UsageStore
 from modelmill.web.credentials import sent_secret
@@ -58,6 +59,7 @@ class Services:
     stopper: Stopper
     logs: JobLogs
     registry: Registry
+    model_uploads: ModelUploads
     bundles: BundleFiles
 
 

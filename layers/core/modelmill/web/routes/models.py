@@ -6,9 +6,9 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from modelmill.errors import NotFound
-from modelmill.models import promotion, registry
+from modelmill.models import promotion, registry, uploads
 from modelmill.models.manifest import MANIFEST_FILE, Manifest
-from modelmill.web.bodies import AliasBody, RollbackBody
+from modelmill.web.bodies import AliasBody, RollbackBody, VersionBody
 from modelmill.web.control import ControlPlane, Cursor, Limit, Services, no_content
 
 LINK_SECONDS = 900
@@ -44,6 +44,22 @@ def _add_models(control: ControlPlane) -> None:
 def _add_versions(control: ControlPlane) -> None:
     http, services = control.http, control.services
 
+    @http.post(
+        "/v1/models/<model>/versions",
+        summary="Bring an ONNX model: a new version and a form to upload it with",
+        tags=["models"],
+        status_code=201,
+    )
+    def create_version(model: str, body: VersionBody) -> dict[str, Any]:
+        key, limits = control.demand("train"), services.limits
+        uploader = uploads.Uploader(
+            key.tenant, key.key_id, limits.model_uploads, limits.model_bytes, control.idempotency_key()
+        )
+        new = uploads.NewUpload(model, **body.model_dump())
+        version, upload = uploads.create(services.model_uploads, services.forms, uploader, new)
+        form = {"upload": {"url": upload.url, "fields": upload.fields}} if upload else {}
+        return {"model": model, "version": version.version, "status": version.status} | form
+
     @http.get("/v1/models/<model>/versions", summary="List versions, newest first", tags=["models"])
     def list_versions(model: str, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
         tenant = control.demand("read").tenant
@@ -72,8 +88,10 @@ def _add_versions(control: ControlPlane) -> None:
         tenant = control.demand("read").tenant
         found = registry.find_version(services.registry, tenant, model, version)
         files = services.bundles.manifest(tenant, model, version).files if found.manifest_sha256 else {}
-        if name != MANIFEST_FILE and name not in files:
-            raise NotFound(f"version {version} of {model!r} has no file {name[:80]!r}; it has {', '.join(files)}")
+        names = [MANIFEST_FILE, *files] if files else []
+        if name not in names:
+            has = ", ".join(names) or "none, since it is " + found.status
+            raise NotFound(f"version {version} of {model!r} has no file {name[:80]!r}; it has {has}")
         url = services.bundles.link(tenant, model, version, name, LINK_SECONDS)
         return {"url": url, "expires_in": LINK_SECONDS}
 
