@@ -80,7 +80,13 @@ class Access:
         """
         if not secret:
             raise Unauthenticated("no API key: send it as 'x-api-key: mm_…' or 'Authorization: Bearer mm_…'")
-        key = self._find(secret) if secret.isascii() else None
+        now = self._clock()
+        known = self._known.get(secret)
+        if known is not None and known.key is not None:
+            tenant = self._tenants.get(known.key.tenant)
+            if tenant and tenant.key_changes == known.key_changes and 0 <= now - tenant.seen_at < REMEMBERED_SECONDS:
+                return known.key
+        key = self._find(secret, now) if secret.isascii() else None
         if key is None:
             raise Unauthenticated("this API key is unknown or revoked")
         return key
@@ -99,8 +105,7 @@ class Access:
             raise QuotaExceeded(message, retry_after=_seconds_left(self._clock()))
         state.pending += predictions
 
-    def _find(self, secret: str) -> Key | None:
-        now = self._clock()
+    def _find(self, secret: str, now: float) -> Key | None:
         known = self._known.get(secret)
         if known is None or (known.key is None and not 0 <= now - known.seen_at < REMEMBERED_SECONDS):
             known = self._read(secret, now)

@@ -28,7 +28,8 @@ def read_event(event: dict[str, Any]) -> Request:
     """The request in an event."""
     context = event["requestContext"]
     headers = event.get("headers") or {}
-    if not "".join(headers).islower():  # API Gateway sends names in lower case, `sam local` as they came
+    if "x-api-key" not in headers and "authorization" not in headers:
+        # API Gateway sends names in lower case, `sam local` as they came.
         headers = {name.lower(): value for name, value in headers.items()}
     return Request(context["http"]["method"], event["rawPath"], headers, _body(event), context["requestId"])
 
