@@ -41,7 +41,7 @@ def python_of(peer: str) -> Path:
     """
     folder = CACHE / "envs" / peer
     python, stamp = folder / "bin" / "python", folder / "requirements.sha256"
-    wanted = hashlib.sha256(requirements(peer).read_bytes()).hexdigest()
+    wanted = hashlib.sha256(b"".join(map(Path.read_bytes, _all_requirements(peer)))).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
     print(f"installing {peer} …", file=sys.stderr, flush=True)
@@ -49,6 +49,13 @@ def python_of(peer: str) -> Path:
     _uv("pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), "-r", str(requirements(peer)))
     stamp.write_text(wanted)
     return python
+
+
+def _all_requirements(peer: str) -> list[Path]:
+    """The peer's own and those that it includes."""
+    own = requirements(peer)
+    lines = own.read_text().splitlines()
+    return [own, *(own.parent / line.removeprefix("-r ") for line in lines if line.startswith("-r "))]
 
 
 def _uv(*arguments: str) -> None:
