@@ -1,6 +1,7 @@
 """Writes layers/*/requirements.txt from uv.lock: each layer's packages and all that they need, pinned by hash.
 
-boto3 is in no layer: Lambda's Python runtime carries it, and 25 MB less to unpack is a faster cold start.
+boto3 is in no layer: Lambda's Python runtime carries it, and 25 MB less to unpack is a faster cold start. A function of
+several layers gets no package twice.
 """
 
 import argparse
@@ -13,10 +14,21 @@ from typing import Any
 from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parent.parent
+# core is for all functions, control for all but `infer`, onnx for `infer` and `admit`, the others for one function each.
 LAYERS = {
-    "core": ("aws-lambda-powertools", "jsonschema", "orjson", "pydantic"),
+    "core": ("orjson", "pybase64", "pysimdjson"),
+    "control": ("aws-lambda-powertools", "jsonschema", "pydantic"),
     "data": ("duckdb",),
-    "onnx": ("numpy", "onnxruntime"),
+    "graph": ("onnx",),
+    "onnx": ("numpy", "onnxruntime", "pillow", "tokenizers"),
+}
+# What a package asks for and the part of it that runs here does not import: onnxruntime's converters, tokenizers'
+# downloads from a hub. Functions of `graph` have `onnx` and `control` too.
+NOT_NEEDED = {
+    "onnxruntime": {"flatbuffers", "packaging", "protobuf"},
+    "tokenizers": {"huggingface-hub"},
+    "onnx": {"numpy", "typing-extensions"},
+    "ml-dtypes": {"numpy"},
 }
 LAMBDA = {
     "implementation_name": "cpython",
@@ -81,7 +93,8 @@ def _applies_somewhere(package: Mapping[str, Any]) -> bool:
 def _needs(package: Mapping[str, Any]) -> Iterator[str]:
     for dependency in package.get("dependencies", ()):
         marker = dependency.get("marker")
-        if marker is None or Marker(marker).evaluate(LAMBDA):
+        wanted = dependency["name"] not in NOT_NEEDED.get(package["name"], ())
+        if wanted and (marker is None or Marker(marker).evaluate(LAMBDA)):
             yield dependency["name"]
 
 

@@ -1,6 +1,7 @@
 """What `sam build` makes: complete, small enough, and importing no more than it needs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -11,7 +12,8 @@ import pytest
 from tests.template_setup import FUNCTIONS, ROOT, resolved
 
 LAMBDA_LIMIT = 250 * 1024 * 1024
-LAYER_BUDGETS_MB = {"CoreLayer": 25, "OnnxLayer": 125, "DataLayer": 75}
+LAYER_BUDGETS_MB = {"CoreLayer": 8, "ControlLayer": 25, "OnnxLayer": 100, "GraphLayer": 20, "DataLayer": 75}
+INFER_UNZIPPED_MB, INFER_ZIPPED_MB = 125, 42
 HEAVY = {"duckdb", "numpy", "onnxruntime", "pydantic", "aws_lambda_powertools"}
 # What a cold start may load; `infer` and `admit` load ONNX Runtime when the first model comes.
 MAY_IMPORT = {
@@ -83,6 +85,20 @@ def test_layers_are_compiled_and_hold_no_tests(built: Path, layer: str) -> None:
     assert modules
     assert not without
     assert not [path for path in (built / layer).rglob("tests") if path.is_dir()]
+
+
+def test_the_package_of_infer_stays_small(built: Path, tmp_path: Path) -> None:
+    folders = [built / "InferFunction", *(built / layer for layer in layers_of("Infer"))]
+    zipped = [Path(shutil.make_archive(str(tmp_path / folder.name), "zip", folder)) for folder in folders]
+
+    assert sum(map(size, folders)) < INFER_UNZIPPED_MB * 1024 * 1024
+    assert sum(path.stat().st_size for path in zipped) < INFER_ZIPPED_MB * 1024 * 1024
+
+
+def test_no_function_carries_a_package_twice(built: Path) -> None:
+    for name in FUNCTIONS:
+        packages = [path.name for layer in layers_of(name) for path in (built / layer / "python").glob("*.dist-info")]
+        assert len(packages) == len(set(packages)), name
 
 
 def test_the_core_layer_carries_all_of_modelmill(built: Path) -> None:
