@@ -14,7 +14,7 @@ from typing import Any
 from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parent.parent
-# core is for all functions, control for all but `infer`, onnx for `infer` and `admit`, the others for one function each.
+# core is for all functions, control for all but `infer`, onnx for `infer` and `admit`, the others for one each.
 LAYERS = {
     "core": ("orjson", "pybase64", "pysimdjson"),
     "control": ("aws-lambda-powertools", "jsonschema", "pydantic"),
