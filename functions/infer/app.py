@@ -5,12 +5,10 @@ import time
 from functools import cache, partial
 from typing import Any
 
-from modelmill.aws.boto_dynamodb import BotoDynamoDB
-from modelmill.aws.bundles import StoredBundles
-from modelmill.aws.clients import prompt_client
+from modelmill.aws.bundle_reader import BundleReader
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.registry import TableRegistry
-from modelmill.aws.s3 import Bucket
+from modelmill.aws.signed import SignedAws
 from modelmill.aws.tenancy import TableKeys
 from modelmill.serving.serve import ModelServer
 from modelmill.serving.sessions import Sessions
@@ -25,11 +23,17 @@ MEMORY_FOR_MODELS = 0.6
 
 
 @cache
+def aws() -> SignedAws:
+    """Made on the first request."""
+    return SignedAws(os.environ)
+
+
+@cache
 def inference() -> Inference:
     """Made on the first request."""
     settings = InferSettings.read(os.environ)
-    table = Table(BotoDynamoDB(prompt_client("dynamodb")), settings.table)
-    bundles = StoredBundles(Bucket(prompt_client("s3"), settings.store_bucket))
+    table = Table(aws().dynamodb(), settings.table)
+    bundles = BundleReader(aws().objects(settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
     access = Access(TableKeys(table), settings.max_monthly_predictions)

@@ -14,6 +14,7 @@ from modelmill.models.admission import admit_bundle
 from tests.bundles import MIXED, write_bundle
 from tests.cloud import TENANT, Cloud
 from tests.inference_setup import predict_event
+from tests.signed_setup import moto_over_http
 
 BODY = {"instances": [{"age": 3, "sex": "a", "seen": None, "smoker": True, "visits": 2}]}
 
@@ -30,8 +31,18 @@ def served(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setenv("MODELMILL_STORE_BUCKET", "store")
     monkeypatch.setenv("MODELMILL_MAX_MONTHLY_PREDICTIONS", "0")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
-    app.inference.cache_clear()
-    yield cloud
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with moto_over_http() as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        forget()
+        yield cloud
+        forget()
+
+
+def forget() -> None:
+    """The next request starts from nothing."""
+    app.aws().forget()
+    app.aws.cache_clear()
     app.inference.cache_clear()
 
 
@@ -60,7 +71,7 @@ def test_an_altered_or_lost_model_is_not_served(served: Cloud):
     served.store.write(key, content[:-1] + b"\x00")
     assert predict(served)[1]["code"] == "version_unloadable"
 
-    app.inference.cache_clear()
+    forget()
     served.store.delete(key)
     assert predict(served)[1]["code"] == "version_unloadable"
 

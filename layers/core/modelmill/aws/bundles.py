@@ -1,22 +1,15 @@
 """Model bundles in the store bucket."""
 
-from collections.abc import Iterator
-
 from modelmill.aws.layout import bundle_prefix
 from modelmill.aws.s3 import Bucket
 from modelmill.models.manifest import MANIFEST_FILE, Manifest
-from modelmill.models.registry import ModelVersion
 
 
 class StoredBundles:
-    """Implements `models.registry.BundleFiles` and `serving.ports.Bundles`."""
+    """Implements `models.registry.BundleFiles`."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
-
-    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
-        """See `serving.ports.Bundles`."""
-        return self._bucket.pieces(bundle_prefix(version.tenant, version.model, version.version) + name)
 
     def manifest(self, tenant: str, model: str, version: int) -> Manifest:
         """See `BundleFiles`."""

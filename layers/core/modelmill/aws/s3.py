@@ -10,7 +10,6 @@ from modelmill.aws.faults import translated
 from modelmill.datasets.lifecycle import Upload
 from modelmill.errors import NotFound
 
-PIECE_BYTES = 1024 * 1024
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -45,20 +44,6 @@ class Bucket:
                 raise NotFound("the file is no longer there") from error
             raise
         return body
-
-    def pieces(self, key: str) -> Iterator[bytes]:
-        """An object's bytes, piece by piece.
-
-        Raises:
-            FileNotFoundError: there is none.
-        """
-        try:
-            with translated("S3"):
-                yield from self._client.get_object(Bucket=self.name, Key=key)["Body"].iter_chunks(PIECE_BYTES)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in MISSING:
-                raise FileNotFoundError(key.rpartition("/")[2]) from error
-            raise
 
     def download(self, key: str, path: Path) -> None:
         """Stream an object into a file."""

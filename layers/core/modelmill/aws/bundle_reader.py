@@ -1,0 +1,25 @@
+"""Model bundles, as serving reads them."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from modelmill.aws.layout import bundle_prefix
+from modelmill.models.registry import ModelVersion
+
+
+class Objects(Protocol):
+    """The store bucket."""
+
+    def pieces(self, key: str) -> Iterator[bytes]:
+        """An object's bytes, piece by piece; `FileNotFoundError` where there is none."""
+
+
+class BundleReader:
+    """Implements `serving.ports.Bundles`."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
+        """See `Bundles`."""
+        return self._objects.pieces(bundle_prefix(version.tenant, version.model, version.version) + name)
