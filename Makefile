@@ -59,7 +59,7 @@ destroy: dev ## remove the stack with all its data; asks first (STACK=modelmill,
 	$(RUN) python -m infra.deploy.destroy --stack $(STACK) $(if $(YES),--yes)
 
 bench: dev ## the benchmarks behind docs/performance.md
-	$(RUN) python -m benchmarks.infer
+	$(RUN) python -m benchmarks.in_process
 	$(RUN) python benchmarks/main_job.py
 	$(RUN) python benchmarks/ingest.py
 

@@ -19,9 +19,9 @@ from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.training_output import TrainingOutput
 from modelmill.jobs.register import Registrar, register
-from modelmill.models import admission
 from modelmill.models.admission import admit_bundle
 from modelmill.models.arrival import Reception, take_in
+from modelmill.models.upload_admission import admit_upload
 from modelmill.settings import AdmitSettings
 
 logger = Logger()
@@ -46,7 +46,7 @@ def reception() -> Reception:
     """Made on the first upload."""
     table = Table(BotoDynamoDB(client("dynamodb")), settings().table)
     uploads = Bucket(client("s3"), settings().uploads_bucket)
-    return Reception(TableModelUploads(table), TableRegistry(table), uploads, bundles(), admission.admit_upload)  # type: ignore[attr-defined]
+    return Reception(TableModelUploads(table), TableRegistry(table), uploads, bundles(), admit_upload)
 
 
 def bundles() -> TrainingOutput:

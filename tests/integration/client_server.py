@@ -1,12 +1,18 @@
-"""A small HTTP server that answers what a test tells it to and remembers what it was asked."""
+"""A small HTTP server that answers what a test tells it to and remembers what it was asked; commands that call it."""
 
 import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from modelmill_client.cli.app import app
 
 _KEPT = 1 << 18
 
@@ -37,6 +43,7 @@ class Answer:
 
 
 Reply = Answer | Callable[[Seen], Answer]
+Run = Callable[..., Result]
 
 
 class FakeApi:
@@ -119,3 +126,15 @@ class FakeApi:
                 pass
 
         return Handler
+
+
+def command_line(api: FakeApi, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `modelmill` with these words in the folder, connected to the server."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MODELMILL_URL", api.url)
+    monkeypatch.setenv("MODELMILL_API_KEY", "mm_test")
+
+    def invoke(*arguments: str, **settings: Any) -> Result:
+        return CliRunner().invoke(app, list(arguments), **settings)
+
+    return invoke

@@ -7,18 +7,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from modelmill_client.cli.app import app
-from tests.integration.client_server import Answer, FakeApi, Seen
-
-Run = Callable[..., Result]
+from tests.integration.client_server import Answer, FakeApi, Run, Seen, command_line
 
 COLUMNS = [
     {"name": "radius", "type": "number", "nulls": 1, "distinct": 3, "min": 1.0, "max": 3.5, "mean": 2.0},
@@ -71,7 +66,18 @@ VERSION = {
     "parity": {"passed": True, "rows": 100, "max_error": 2e-7},
     "signature": {
         "kind": "tabular",
-        "features": [{"name": "radius", "type": "number"}, {"name": "kind", "type": "category"}],
+        "inputs": [
+            {"name": "numeric", "datatype": "FP64", "shape": [-1, 1]},
+            {"name": "categorical", "datatype": "BYTES", "shape": [-1, 1]},
+        ],
+        "outputs": [
+            {"name": "label", "datatype": "BYTES", "shape": [-1]},
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]},
+        ],
+        "features": [
+            {"name": "radius", "type": "number", "input": "numeric", "index": 0},
+            {"name": "kind", "type": "category", "input": "categorical", "index": 0},
+        ],
     },
     "dropped": [{"column": "id", "reason": "id-like"}],
     "leaderboard": [{"algorithm": "linear", "status": "done", "score": 0.9, "metric": "roc_auc", "seconds": 1.0}],
@@ -129,14 +135,7 @@ def api() -> Iterator[FakeApi]:
 
 @pytest.fixture
 def run(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MODELMILL_URL", api.url)
-    monkeypatch.setenv("MODELMILL_API_KEY", "mm_test")
-
-    def invoke(*arguments: str, **settings: Any) -> Result:
-        return CliRunner().invoke(app, list(arguments), **settings)
-
-    return invoke
+    return command_line(api, tmp_path, monkeypatch)
 
 
 ALL = [
@@ -145,6 +144,7 @@ ALL = [
     ["datasets"],
     *(["datasets", name] for name in ("upload", "wait", "list", "show", "delete")),
     *([name] for name in ("train", "jobs", "stop", "logs", "algorithms")),
+    ["models", "upload"],
     *([name] for name in ("models", "versions", "promote", "rollback", "ledger", "download", "delete", "predict")),
     ["keys"],
     *(["keys", name] for name in ("create", "list", "revoke")),

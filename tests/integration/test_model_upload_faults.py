@@ -1,13 +1,11 @@
 """Uploads of models under lost, repeated and late events, and crashes in between: one end, reached exactly once."""
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from functions.admit import app
 from modelmill.aws.queues import parse_upload_message
 from modelmill.jobs.sweep import sweep
 from modelmill.models.admission import AdmittedBundle
@@ -15,7 +13,7 @@ from modelmill.models.arrival import Reception, take_in
 from modelmill.models.promotion import Promotion, promote
 from modelmill.models.registry import Alias
 from modelmill.models.uploads import UPLOAD_SECONDS
-from tests.cloud import STACK, TENANT, Cloud
+from tests.cloud import TENANT, Cloud
 from tests.model_uploads import MODEL, Admission, arrived, asked, live, ready, row, sent, under_way, version
 
 
@@ -227,54 +225,3 @@ def test_an_alias_that_moves_meanwhile_is_read_again(cloud: Cloud) -> None:
     assert live(cloud) == number
     newest = cloud.call("GET", "/v1/models/m/ledger").body["entries"][0]
     assert (newest["from_version"], newest["to_version"]) == (1, 3)
-
-
-def message(body: Any) -> dict[str, Any]:
-    """What Lambda hands to the function."""
-    return {"Records": [{"messageId": "1", "eventSource": "aws:sqs", "body": body, "attributes": {}}]}
-
-
-@pytest.fixture
-def admit(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The function in its environment; the messages that it gives back."""
-    given = {"TABLE": "table", "STORE_BUCKET": "store", "UPLOADS_BUCKET": "uploads", "STACK": STACK}
-    for name, value in given.items():
-        monkeypatch.setenv(f"MODELMILL_{name}", value)
-    caches = (app.settings, app.registrar, app.reception)
-    for cached in caches:
-        cached.cache_clear()
-    context: Any = type("Context", (), dict.fromkeys(("function_name", "function_version"), "admit"))()
-    for name in ("memory_limit_in_mb", "invoked_function_arn", "aws_request_id"):
-        setattr(context, name, "1")
-    yield lambda body: app.handler(message(body), context)["batchItemFailures"]
-    for cached in caches:
-        cached.cache_clear()
-
-
-def arrival(key: str, bucket: str = "uploads") -> str:
-    return json.dumps({"detail": {"bucket": {"name": bucket}, "object": {"key": key}}})
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "no json",
-        "[]",
-        "{}",
-        '{"version": 2, "tenant": "t", "job_id": "j"}',
-        '{"version": 1, "tenant": "t"}',
-        '{"detail": {"object": {"key": "models/t/m/1"}}}',
-        arrival("models/t/m/1", bucket="another"),
-        arrival("datasets/t/ds-1"),
-        arrival("models/t/m/0"),
-        arrival("models/t/m/1/model.onnx"),
-        arrival("models/t/m/one"),
-    ],
-)
-def test_a_message_that_nobody_understands_goes_to_the_dead_letters(admit: Any, body: str) -> None:
-    assert admit(body) == [{"itemIdentifier": "1"}]
-
-
-@pytest.mark.parametrize("body", [arrival("models/t/m/1"), '{"version": 1, "tenant": "t", "job_id": "job-unknown"}'])
-def test_a_message_about_nothing_is_acknowledged(admit: Any, body: str) -> None:
-    assert admit(body) == []

@@ -46,6 +46,11 @@ def test_a_problem_is_kept_in_full() -> None:
     )
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(3, "3 s"), (90, "90 s"), (3600, "60 min")])
+def test_the_time_to_wait_is_told(seconds: float, told: str) -> None:
+    assert str(errors.api_error(429, {"detail": "no"}, retry_after=seconds)).endswith(f"; try again in {told}")
+
+
 @pytest.mark.parametrize("body", ["<html>Bad gateway</html>", "", None, [1], {"errors": "?"}])
 def test_any_body_gives_a_message(body: object) -> None:
     assert "502" in str(errors.api_error(502, body))

@@ -129,6 +129,43 @@ def test_regression_output_has_the_value() -> None:
     assert file.getvalue() == "x,prediction\n1,-2.5\n"
 
 
+@pytest.mark.parametrize(
+    ("prediction", "header", "row"),
+    [
+        ({"label": "a", "scores": {"a": 2.5, "b": -1.0}}, ["prediction", "score_a", "score_b"], ["a", "2.5", "-1.0"]),
+        ({"label": None, "probabilities": {"a": 0.5}}, ["prediction", "probability_a"], ["", "0.5"]),
+        ({"value": [-2.5]}, ["value"], ["-2.5"]),
+        ({"y": [1, -2], "y_1": 3, "text": "=1+1"}, ["y_0", "y_1", "y_1_", "text"], ["1", "-2", "3", "'=1+1"]),
+        ({"label": 1, "probabilities": [0.1, None]}, ["label", "probabilities_0", "probabilities_1"], ["1", "0.1", ""]),
+        ({"mask": [[True], [False]], "on": True}, ["mask", "on"], ["[[true], [false]]", "true"]),
+        ({"=y": []}, [], []),
+    ],
+)
+def test_predictions_of_uploaded_models_are_columns(
+    prediction: dict[str, Any], header: list[str], row: list[str]
+) -> None:
+    file = io.StringIO()
+
+    make_writer(file, "csv", ["id"], ranked=False).write([["7"]], {"predictions": [prediction]})
+
+    assert list(csv.reader(io.StringIO(file.getvalue()))) == [["id", *header], ["7", *row]]
+
+
+def test_scores_that_are_ranked_are_named_scores() -> None:
+    file = io.StringIO()
+
+    make_writer(file, "csv", [], ranked=True).write([[]], {"predictions": [{"label": "b", "scores": {"b": 9.0}}]})
+
+    assert file.getvalue() == "prediction,top_1,top_1_score\nb,b,9.0\n"
+
+
+def test_outputs_that_vary_in_size_are_no_csv() -> None:
+    writer = make_writer(io.StringIO(), "csv", [], ranked=False)
+
+    with pytest.raises(InvalidInput, match="--format jsonl"):
+        writer.write([[], []], {"predictions": [{"y": [1, 2]}, {"y": [1, 2, 3]}]})
+
+
 def test_json_output_is_one_answer_for_all_batches() -> None:
     file = io.StringIO()
     writer = make_writer(file, "json", [], ranked=False)

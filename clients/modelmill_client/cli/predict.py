@@ -32,6 +32,7 @@ class _Source:
     """Rows to predict: pairs of the cells they came from (if any) and the instance.
 
     size: of what is read, if known; `position` tells how much of it has been, given the number of rows.
+    batch: how many rows the model takes at once, where it takes no other number.
     """
 
     rows: Iterator[tuple[list[str], Any]]
@@ -40,6 +41,7 @@ class _Source:
     options: dict[str, Any]
     size: int | None
     position: Callable[[int], int]
+    batch: int | None = None
 
 
 def predict(
@@ -75,7 +77,7 @@ def predict(
         file = stack.enter_context(output(out))
         writer = make_writer(file, wanted or source.form, source.columns, ranked=top_k is not None)
         show = stack.enter_context(counting(session, f"predict {model}", source.size, to_stdout=out is None))
-        count, answered_by = _run(session, model, source, writer, batch_size, show)
+        count, answered_by = _run(session, model, source, writer, source.batch or batch_size, show)
     session.remark(f"{count} {'row' if count == 1 else 'rows'} predicted by {model} version {answered_by}")
 
 
@@ -154,11 +156,21 @@ def _csv_source(session: Session, model: str, file: TextIO, options: dict[str, A
     from modelmill_client.resources.models import check_ready
 
     found = session.client.models.resolve(model, version=options["version"], alias=options["alias"])
-    rows = CsvRows(file, columns_of(check_ready(found)["signature"]))
+    signature = check_ready(found)["signature"]
+    rows = CsvRows(file, columns_of(signature))
     if rows.unused:
         session.remark(f"not used by the model: {', '.join(rows.unused)}")
     pinned = {**options, "version": found["version"], "alias": None}
-    return _Source(iter(rows), rows.header, "csv", pinned, size_of(file), lambda _: position_in(file))
+    batch = signature["inputs"][0]["shape"][0]
+    return _Source(
+        iter(rows),
+        rows.header,
+        "csv",
+        pinned,
+        size_of(file),
+        lambda _: position_in(file),
+        batch if batch > 0 else None,
+    )
 
 
 def _run(

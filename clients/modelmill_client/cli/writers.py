@@ -25,9 +25,17 @@ _SCORES = {"probabilities": "probability", "scores": "score"}
 class Writer(ABC):
     """Takes the answers one after another."""
 
-    @abstractmethod
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
     def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         """Writes a batch; `cells` are the rows that it was made from, each empty where the input was JSON."""
+        self._write(cells, answer)
+        # For whoever waits at the other end of a pipe.
+        self._file.flush()
+
+    @abstractmethod
+    def _write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None: ...
 
     def close(self) -> None:  # noqa: B027 most have nothing to write
         """Writes what belongs to the end, if anything does."""
@@ -37,13 +45,14 @@ class CsvWriter(Writer):
     """The input's columns, followed by those of the predictions."""
 
     def __init__(self, file: TextIO, columns: Sequence[str], ranked: bool) -> None:
+        super().__init__(file)
         self._writer = csv.writer(file, lineterminator="\n")
         self._columns = columns
         self._ranked = ranked
         self._layout: Layout | None = None
 
     @override
-    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
+    def _write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         for row, prediction in zip(cells, answer["predictions"], strict=True):
             if self._layout is None:
                 self._layout = _layout(prediction, self._ranked)
@@ -55,11 +64,8 @@ class CsvWriter(Writer):
 class JsonLinesWriter(Writer):
     """One prediction a line."""
 
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
     @override
-    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
+    def _write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         for prediction in answer["predictions"]:
             self._file.write(json.dumps(prediction, ensure_ascii=False) + "\n")
 
@@ -68,12 +74,12 @@ class JsonWriter(Writer):
     """One object as the API gives it, `{predictions, model, version}`, with a prediction a line."""
 
     def __init__(self, file: TextIO) -> None:
-        self._file = file
+        super().__init__(file)
         self._before = '{\n  "predictions": [\n    '
         self._rest: dict[str, Any] = {}
 
     @override
-    def write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
+    def _write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         for prediction in answer["predictions"]:
             self._file.write(self._before + json.dumps(prediction, ensure_ascii=False))
             self._before = ",\n    "

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from modelmill import lease
 from modelmill.datasets.arrival import Uploads
-from modelmill.models.admission import AdmittedBundle
 from modelmill.models.manifest import MODEL_FILE
 from modelmill.models.promotion import live_move
 from modelmill.models.registry import ModelVersion, Registry, summarize
 from modelmill.models.rejection import BundleRejected
+from modelmill.models.serving_files import AdmittedBundle
 from modelmill.models.uploads import ModelUploads, upload_key
 
 MAX_ATTEMPTS = 5
@@ -69,11 +69,11 @@ def take_in(reception: Reception, key: str) -> None:
     if version is None:
         _clear_up(reception, owner)
         return
-    try:
+    if version.attempts > MAX_ATTEMPTS:
+        message = "validation was begun several times and never ended; the model may need too much memory or time"
+        ended = _reject(reception, version, "validation_failed", message)
+    else:
         ended = _validate(reception, version, key)
-    except BundleRejected as rejected:
-        failure = {"code": rejected.code, "message": rejected.message}
-        ended = reception.versions.reject(version, failure, time.time())
     if ended:
         reception.uploads.delete(key)
 
@@ -90,21 +90,26 @@ def _clear_up(reception: Reception, owner: tuple[str, str, int]) -> None:
 
 
 def _validate(reception: Reception, version: ModelVersion, key: str) -> bool:
-    if version.attempts > MAX_ATTEMPTS:
-        message = "validation was begun several times and never ended; the model may need too much memory or time"
-        raise BundleRejected("validation_failed", message)
-    with (
-        lease.kept(lambda: _renew(reception, version)),
-        TemporaryDirectory(prefix="modelmill-") as name,
-    ):
-        folder = Path(name)
-        reception.uploads.download(key, folder / MODEL_FILE)
-        bundle = reception.admit(folder, version.labels)
-        # Two attempts leave different manifests, so one that was overtaken must not write over what was accepted.
-        if not reception.versions.renew(version, time.time()):
-            return False
-        reception.bundles.keep(version.tenant, version.model, version.version, folder)
+    """Whether this attempt brought the version to its end."""
+    try:
+        with (
+            lease.kept(lambda: _renew(reception, version)),
+            TemporaryDirectory(prefix="modelmill-") as name,
+        ):
+            folder = Path(name)
+            reception.uploads.download(key, folder / MODEL_FILE)
+            bundle = reception.admit(folder, version.labels)
+            # Two attempts leave different manifests, so one that was overtaken must not write over what was accepted.
+            if not reception.versions.renew(version, time.time()):
+                return False
+            reception.bundles.keep(version.tenant, version.model, version.version, folder)
+    except BundleRejected as rejected:
+        return _reject(reception, version, rejected.code, rejected.message)
     return _accept(reception, version, _ready(version, bundle))
+
+
+def _reject(reception: Reception, version: ModelVersion, code: str, message: str) -> bool:
+    return reception.versions.reject(version, {"code": code, "message": message}, time.time())
 
 
 def _renew(reception: Reception, version: ModelVersion) -> None:

@@ -105,13 +105,18 @@ def open_session(path: Path) -> ort.InferenceSession:
     Raises:
         BundleBroken: onnxruntime refuses the file.
     """
+    try:
+        return ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+    except LOAD_ERRORS as error:
+        raise BundleBroken("onnxruntime cannot load the model") from error
+
+
+def session_options() -> ort.SessionOptions:
+    """One thread, memory as `serving.memory` says, silent."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.add_session_config_entry(*ENV_ALLOCATORS)
     options.add_session_config_entry(*WEIGHTS_OUTSIDE)
-    try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except LOAD_ERRORS as error:
-        raise BundleBroken("onnxruntime cannot load the model") from error
+    return options

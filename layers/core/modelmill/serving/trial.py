@@ -1,15 +1,18 @@
-"""Load a bundle and run it on the reference rows of its manifest."""
+"""Load a bundle from training and run it on the reference rows of its manifest."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmill.models.manifest import MANIFEST_FILE, Manifest
+from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, BundleFile, Manifest
 from modelmill.models.signature import Tensor
-from modelmill.serving.load import LoadedModel, open_model
+from modelmill.serving import measured, serving_form
+from modelmill.serving.bundle import BundleBroken
+from modelmill.serving.load import LoadedModel, loaded_files, open_model
 from modelmill.serving.predict import predict
 from modelmill.serving.watchdog import Watchdog
 
@@ -24,8 +27,10 @@ class TrialFailed(Exception):
     """The model does not do what its manifest says."""
 
 
-def try_bundle(folder: Path) -> None:
-    """Pass when the graph has the signature's tensors and gives the manifest's reference scores.
+def try_bundle(folder: Path, form: str) -> dict[str, Any]:
+    """What the model costs, once its graph has the signature's tensors and gives the manifest's reference scores.
+
+    The folder gets the serving form, which is what was tried, or none where the model itself does better.
 
     Raises:
         BundleBroken: onnxruntime refuses the model.
@@ -33,7 +38,31 @@ def try_bundle(folder: Path) -> None:
         TrialFailed: something differs.
     """
     manifest = Manifest.from_json((folder / MANIFEST_FILE).read_bytes())
+    if form != "none" and _write(folder, form):
+        try:
+            return {"placement": _try_as_served(folder, manifest)}
+        except (BundleBroken, TrialFailed):
+            serving_form.discard(folder)
+    return {"placement": _try_as_served(folder, manifest)}
+
+
+def _write(folder: Path, form: str) -> bool:
+    try:
+        serving_form.write(folder / MODEL_FILE, folder, form)
+    except BundleBroken:
+        return False
+    if serving_form.is_worth_it(folder, (folder / MODEL_FILE).stat().st_size):
+        return True
+    serving_form.discard(folder)
+    return False
+
+
+def _try_as_served(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    written = {name: BundleFile("", size) for name, size in serving_form.sizes(folder).items()}
+    manifest = replace(manifest, files=manifest.files | written)
+    before, started = measured.resident_bytes(), time.perf_counter()
     model = open_model(manifest, folder)
+    loaded = time.perf_counter()
     signature = manifest.signature
     for kind, declared, nodes in (
         ("input", signature.inputs, model.session.get_inputs()),
@@ -42,12 +71,19 @@ def try_bundle(folder: Path) -> None:
         if {tensor.name: _form(tensor) for tensor in declared} != {node.name: _node_form(node) for node in nodes}:
             raise TrialFailed(f"the graph's {kind}s are not those of the signature")
     _compare(model, manifest)
+    memory = measured.resident_bytes() - before
+    one = model.decode([_missing(manifest)])
+    return {
+        "model_bytes": sum(manifest.files[name].bytes for name in loaded_files(manifest)),
+        "load_ms": round((loaded - started) * 1e3, 1),
+        "latency_us": measured.latency_us(lambda: model.session.run(model.encode.outputs, one)),
+        "memory_bytes": max(0, memory),
+    }
 
 
 def _compare(model: LoadedModel, manifest: Manifest) -> None:
     rows = manifest.reference.get("rows", [])[:MAX_ROWS]
-    missing: list[Any] = [dict.fromkeys(feature.name for feature in manifest.signature.features)]
-    scores = _scores(model, missing + rows)[1:]
+    scores = _scores(model, [_missing(manifest), *rows])[1:]
     expected = np.array(manifest.reference.get("scores", [])[:MAX_ROWS], dtype=np.float64)
     if expected.size != scores.size or len(expected) != len(rows):
         raise TrialFailed("the manifest does not hold one reference score for each output of each reference row")
@@ -55,6 +91,11 @@ def _compare(model: LoadedModel, manifest: Manifest) -> None:
     tolerance = TOLERANCE * (1.0 if manifest.labels or not rows else float(np.std(expected)))
     if not np.allclose(scores, expected, rtol=TOLERANCE, atol=tolerance, equal_nan=True):
         raise TrialFailed("the model gives other scores than the manifest's for its reference rows")
+
+
+def _missing(manifest: Manifest) -> Any:
+    """A row in which nothing is known."""
+    return dict.fromkeys(feature.name for feature in manifest.signature.features)
 
 
 def _scores(model: LoadedModel, rows: list[Any]) -> NDArray[np.float64]:

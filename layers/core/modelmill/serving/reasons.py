@@ -1,0 +1,15 @@
+"""What onnxruntime says of a failure, without what it says of this machine."""
+
+import re
+from pathlib import Path
+
+MAX_REASON = 300
+
+_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
+_SOURCE = re.compile(r"\S*/onnxruntime/\S+(?: [\w:<>~&*, ]+\([^)]*\))? ?")
+
+
+def reason(error: Exception, folder: Path) -> str:
+    """One line of it."""
+    text = _SOURCE.sub("", _PREFIX.sub("", str(error)))
+    return " ".join(text.replace(f"{folder}/", "").split())[:MAX_REASON]
