@@ -19,9 +19,8 @@ from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.training_output import TrainingOutput
 from modelmill.jobs.register import Registrar, register
-from modelmill.models.admission import admit_bundle
+from modelmill.models.admission import admit_bundle, admit_upload
 from modelmill.models.arrival import Reception, take_in
-from modelmill.models.upload_admission import admit_upload
 from modelmill.settings import AdmitSettings
 
 logger = Logger()

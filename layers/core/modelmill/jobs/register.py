@@ -9,10 +9,10 @@ from typing import Protocol
 
 from modelmill import lease
 from modelmill.jobs.records import Job, Jobs
+from modelmill.models.admission import AdmittedBundle
 from modelmill.models.promotion import live_move
 from modelmill.models.registry import ModelVersion, Registry, summarize
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.serving_files import AdmittedBundle
 from modelmill.timestamps import iso
 
 COMPLETE_ATTEMPTS = 3

@@ -1,7 +1,7 @@
 """Taking in a model that somebody else made: nothing in it is believed before it is checked.
 
-The graph is first read as bytes (`graph_facts`); only then a process that can be killed loads and runs it, and writes the
-form in which it is served. What that process leaves is checked like everything else.
+The graph is first read as bytes (`graph_facts`); only then a process that can be killed loads and runs it, and writes
+the form in which it is served. What that process leaves is checked like everything else.
 """
 
 import hashlib

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from modelmill import lease
 from modelmill.datasets.arrival import Uploads
+from modelmill.models.admission import AdmittedBundle
 from modelmill.models.manifest import MODEL_FILE
 from modelmill.models.promotion import live_move
 from modelmill.models.registry import ModelVersion, Registry, summarize
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.serving_files import AdmittedBundle
 from modelmill.models.uploads import ModelUploads, upload_key
 
 MAX_ATTEMPTS = 5

@@ -45,7 +45,7 @@ def fields(
             position = value + size
         elif wire == VARINT:
             value, position = varint(content, position, end)
-        elif wire == FIXED32 or wire == FIXED64:
+        elif wire in (FIXED32, FIXED64):
             position += 4 if wire == FIXED32 else 8
         else:
             raise Malformed("a field has no known wire type")

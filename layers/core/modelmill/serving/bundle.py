@@ -12,11 +12,7 @@ MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 
 
 class BundleBroken(Exception):
-    """A file of a registered bundle is missing or is not what was registered; `reason`: what onnxruntime says."""
-
-    def __init__(self, message: str, reason: str = "") -> None:
-        super().__init__(message)
-        self.reason = reason
+    """A file of a registered bundle is missing or is not what was registered."""
 
 
 def fetch_manifest(bundles: Bundles, version: ModelVersion) -> Manifest:

@@ -1,6 +1,7 @@
 """Tries a model: `python -m modelmill.serving.probe FOLDER FORM MEMORY_BYTES SECONDS FILE_BYTES`.
 
-Runs in a process of its own under limits that it sets itself before it reads anything, and prints what it found as JSON.
+Runs in a process of its own under limits that it sets itself before it reads anything, and prints what it found as
+JSON.
 """
 
 import json

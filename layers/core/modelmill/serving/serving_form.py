@@ -1,4 +1,4 @@
-"""The form of a model that loads fastest: what onnxruntime makes of the graph on every machine, and weights to be mapped.
+"""The form of a model that loads fastest: what onnxruntime makes of it on every machine, and weights to be mapped.
 
 Its last level of optimization depends on the machine, so it is left to the one that loads.
 """
@@ -11,7 +11,7 @@ import onnxruntime as ort
 
 from modelmill.models.manifest import SERVING_FILE, WEIGHTS_FILE
 from modelmill.serving.bundle import BundleBroken
-from modelmill.serving.load import LOAD_ERRORS
+from modelmill.serving.load import LOAD_ERRORS, session_options
 from modelmill.serving.reasons import reason
 from modelmill.serving.tensors import Array
 
@@ -32,10 +32,7 @@ def write(source: bytes | Path, folder: Path, form: str) -> ort.InferenceSession
     Raises:
         BundleBroken: onnxruntime cannot load the model or cannot write it; there is no file then.
     """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
+    options = session_options()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(folder / SERVING_FILE)
     if form == "split":

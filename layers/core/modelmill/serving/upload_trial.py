@@ -85,11 +85,11 @@ def _run_as_served(folder: Path) -> tuple[Ran, dict[str, Any]]:
     loaded = time.perf_counter()
     ran = try_guesses(session, folder)
     memory = measured.resident_bytes() - before
-    tensors = ran.guess.tensors(ran.inputs, 1) or {}
+    tensors, watchdog = ran.guess.tensors(ran.inputs, 1) or {}, Watchdog()
     return ran, {
         "model_bytes": sum(serving_form.sizes(folder).values()) or path.stat().st_size,
         "load_ms": round((loaded - started) * 1e3, 1),
-        "latency_us": measured.latency_us(lambda watchdog=Watchdog(): run(session, tensors, watchdog, folder)),
+        "latency_us": measured.latency_us(lambda: run(session, tensors, watchdog, folder)),
         "memory_bytes": max(0, memory),
     }
 
