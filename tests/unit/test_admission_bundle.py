@@ -25,8 +25,12 @@ ROWS = [
 LABELS = ["no", "yes"]
 
 
-def no_probe(_: Path) -> None:
+COSTS = {"model_bytes": 1, "load_ms": 1.0, "latency_us": 1, "memory_bytes": 1}
+
+
+def no_probe(_: Path, _form: str) -> dict[str, Any]:
     """The static checks alone."""
+    return {"placement": COSTS}
 
 
 def refusal(folder: Path) -> str:
@@ -53,13 +57,14 @@ def reference(folder: Path) -> dict[str, Any]:
 
 def test_a_good_bundle_is_probed_and_admitted(tmp_path: Path):
     write_bundle(tmp_path, MIXED, LABELS, reference=reference(tmp_path))
-    content = (tmp_path / MANIFEST_FILE).read_bytes()
 
     admitted = admit_bundle(tmp_path)
 
+    content = (tmp_path / MANIFEST_FILE).read_bytes()
     assert admitted.manifest.labels == LABELS
+    assert admitted.manifest.placement["load_ms"] > 0
     assert admitted.manifest_sha256 == hashlib.sha256(content).hexdigest()
-    assert admitted.bytes == len(content) + (tmp_path / MODEL_FILE).stat().st_size
+    assert admitted.bytes == sum(path.stat().st_size for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", [MANIFEST_FILE, MODEL_FILE])
@@ -169,7 +174,7 @@ def test_labels_that_do_not_add_up(tmp_path: Path, changes: dict[str, Any]):
 
 def probe_refusal(folder: Path, limits: ProbeLimits | None = None) -> str:
     with pytest.raises(BundleRejected) as caught:
-        probe(folder, limits or ProbeLimits())
+        probe(folder, "whole", limits or ProbeLimits())
     return caught.value.code
 
 
@@ -227,22 +232,18 @@ def test_a_model_that_takes_all_memory_fails_within_its_limit(tmp_path: Path):
 def test_the_probe_sees_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     seen: dict[str, Any] = {}
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setattr("subprocess.Popen", lambda *_, **options: seen.update(options) or _Ended())
+
+    def note(*_: Any, **options: Any) -> None:
+        seen.update(options)
+        raise InterruptedError
+
+    monkeypatch.setattr("subprocess.Popen", note)
     write_bundle(tmp_path)
 
-    probe(tmp_path)
+    with pytest.raises(InterruptedError):
+        probe(tmp_path, "whole")
 
     assert seen["env"].keys() <= {"PATH", "LD_LIBRARY_PATH", "PYTHONPATH"}
-
-
-class _Ended:
-    pid, returncode = 0, 0
-
-    def communicate(self, timeout: float | None = None) -> tuple[bytes, None]:
-        return b"{}", None
-
-    def poll(self) -> int:
-        return 0
 
 
 def test_a_bundle_may_hold_more_files_when_it_lists_them(tmp_path: Path):
