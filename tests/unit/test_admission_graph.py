@@ -4,6 +4,7 @@ import random
 import time
 import zipfile
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 import onnx
@@ -156,7 +157,7 @@ def calling(*calls: tuple[str, list[str]]) -> onnx.ModelProto:
 
 def doubling(times: int) -> onnx.ModelProto:
     names = [f"f{place}" for place in range(times)]
-    return calling(*((name, [after] * 2) for name, after in zip(names, names[1:], strict=False)), (names[-1], []))
+    return calling(*((name, [after] * 2) for name, after in pairwise(names)), (names[-1], []))
 
 
 def using(domain: str, name: str = "Anything") -> bytes:

@@ -1,4 +1,4 @@
-"""What the graph of a classifier says of its classes; the one place that reads a stranger's model with `onnx`.
+"""What a graph says of its classes and categories; the one place that reads a stranger's model with `onnx`.
 
 For the process that tries a model only: https://onnx.ai/onnx/operators/onnx_aionnxml_ZipMap.html
 """
@@ -57,6 +57,32 @@ def labels_of(model: Any, output: str) -> list[str] | None:
             return None
         name = node.input[0]
     return None
+
+
+def words_of(model: Any) -> dict[str, dict[int, str]]:
+    """A category that is known, by input and column (-1: all), where the graph lists them: others may be refused."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    words: dict[str, dict[int, str]] = {}
+    for node in model.graph.node:
+        known = next((each.strings for each in node.attribute if each.name == "cats_strings"), ())
+        if (node.domain, node.op_type) == (ML, "OneHotEncoder") and node.input and known:
+            name, column = _source(model, makers, node.input[0])
+            words.setdefault(name, {})[column] = known[0].decode(errors="replace")
+    return words
+
+
+def _source(model: Any, makers: dict[str, Any], name: str) -> tuple[str, int]:
+    """The input that a tensor is taken from, and its column there, -1 where it is all of it."""
+    column = -1
+    for _ in range(MAX_STEPS):
+        node = makers.get(name)
+        if node is None or not node.input or node.op_type not in _PASSING | _CHOOSING:
+            break
+        if node.op_type in _CHOOSING and len(node.input) > 1:
+            places = _values(model, makers, node.input[1]) or []
+            column = int(places[0]) if len(places) == 1 and places[0].isdecimal() else column
+        name = node.input[0]
+    return name, column
 
 
 def _classlabels(node: Any) -> list[str] | None:

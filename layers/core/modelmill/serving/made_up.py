@@ -20,12 +20,20 @@ WHOLE_NUMBERS = (0, 1)
 MAX_ELEMENTS = 64 * 1024 * 1024
 
 
+type Words = dict[str, dict[int, str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What stands in for everything that is variable. `picture`: the axis of the channels and how many, in rank 4."""
+    """What stands in for everything that is variable.
+
+    picture: the axis of the channels and how many, in rank 4. words: texts by input and column
+    (-1: all), where not every text will do.
+    """
 
     size: int
     number: int
+    words: Words
     picture: tuple[int, int] | None = None
 
     def tensors(self, inputs: list[Tensor], batch: int) -> Tensors | None:
@@ -49,19 +57,22 @@ class Guess:
         if dtype.kind == "f":
             return random.normal(size=shape).astype(dtype)
         if dtype.kind == "O":
-            return np.full(shape, "", dtype)
+            texts = np.full(shape, "", dtype)
+            for column, word in sorted(self.words.get(tensor.name, {}).items()):
+                texts[... if column < 0 or not shape or column >= shape[-1] else (..., column)] = word
+            return texts
         return np.full(shape, self.number, dtype)
 
 
-def guesses(inputs: list[Tensor]) -> Iterator[Guess]:
+def guesses(inputs: list[Tensor], words: Words) -> Iterator[Guess]:
     """What to try, the likeliest first; one of each that makes a difference."""
     free = any(-1 in tensor.shape[1:] for tensor in inputs)
     numbers = WHOLE_NUMBERS if any(CODECS[tensor.datatype].dtype.kind in "iub" for tensor in inputs) else (0,)
     for number, size in product(numbers, SIZES if free else SIZES[:1]):
-        yield Guess(size, number)
+        yield Guess(size, number, words)
     if any(len(tensor.shape) == 4 and -1 in (tensor.shape[1], tensor.shape[3]) for tensor in inputs):
         for axis, (channels, side) in product((1, 3), PICTURES):
-            yield Guess(side, numbers[0], (axis, channels))
+            yield Guess(side, numbers[0], words, (axis, channels))
 
 
 def describe(tensors: dict[str, Any]) -> str:

@@ -56,8 +56,8 @@ class Ran:
     is_classifier: bool
 
 
-def try_guesses(session: ort.InferenceSession, folder: Path) -> Ran:
-    """Run the session on the likeliest inputs with which it runs.
+def try_guesses(session: ort.InferenceSession, folder: Path, words: made_up.Words) -> Ran:
+    """Run the session on the likeliest inputs with which it runs; `words`: see `made_up.Guess`.
 
     Raises:
         BundleRejected: `signature_unsupported`; `probe_timeout`; `probe_failed`, with what the likeliest led to.
@@ -66,7 +66,7 @@ def try_guesses(session: ort.InferenceSession, folder: Path) -> Ran:
     for node in session.get_outputs():
         _tensor("output", node)
     watchdog, first = Watchdog(), ""
-    for guess in made_up.guesses(inputs):
+    for guess in made_up.guesses(inputs, words):
         try:
             return _try(session, guess, inputs, watchdog, folder)
         except RunFailed as error:

@@ -10,6 +10,7 @@ from modelmill.models.signature import Tensor
 from modelmill.serving import measured, serving_form
 from modelmill.serving.bundle import BundleBroken
 from modelmill.serving.load import open_session
+from modelmill.serving.made_up import Words
 from modelmill.serving.made_up_runs import Ran, run, try_guesses
 from modelmill.serving.watchdog import Watchdog
 
@@ -24,13 +25,14 @@ def try_upload(folder: Path, form: str) -> dict[str, Any]:
         BundleRejected: a tensor is of a type that is not served, or runs fail.
     """
     rewritten, labels = _without_maps(folder / MODEL_FILE)
+    words = _words(folder / MODEL_FILE)
     if rewritten is not None and form == "none":
         form = "whole"
-    expected = _write(folder, rewritten, form) if form != "none" else None
-    served, placement = _run_as_served(folder)
+    expected = _write(folder, rewritten, form, words) if form != "none" else None
+    served, placement = _run_as_served(folder, words)
     if expected is not None and not serving_form.agree(expected, served.arrays):
         _serve_as_it_came(folder, rewritten)
-        served, placement = _run_as_served(folder)
+        served, placement = _run_as_served(folder, words)
     outputs = served.outputs
     if served.is_classifier:
         outputs = _label_first(outputs)
@@ -56,7 +58,7 @@ def _without_maps(path: Path) -> tuple[bytes | None, list[str] | None]:
     return (None, None) if labels is None else (model.SerializeToString(), labels)
 
 
-def _write(folder: Path, rewritten: bytes | None, form: str) -> list[Any] | None:
+def _write(folder: Path, rewritten: bytes | None, form: str, words: Words) -> list[Any] | None:
     """Write the serving form; the outputs of the session that it was made of, None where it is not served."""
     try:
         session = serving_form.write(rewritten or folder / MODEL_FILE, folder, form)
@@ -64,7 +66,7 @@ def _write(folder: Path, rewritten: bytes | None, form: str) -> list[Any] | None
         # Whether the model loads without being written is seen next.
         _serve_as_it_came(folder, rewritten)
         return None
-    arrays = try_guesses(session, folder).arrays
+    arrays = try_guesses(session, folder, words).arrays
     if serving_form.is_worth_it(folder, (folder / MODEL_FILE).stat().st_size):
         return arrays
     _serve_as_it_came(folder, rewritten)
@@ -77,13 +79,13 @@ def _serve_as_it_came(folder: Path, rewritten: bytes | None) -> None:
         (folder / SERVING_FILE).write_bytes(rewritten)
 
 
-def _run_as_served(folder: Path) -> tuple[Ran, dict[str, Any]]:
+def _run_as_served(folder: Path, words: Words) -> tuple[Ran, dict[str, Any]]:
     """What `infer` loads, with what it costs; see `Manifest.placement`."""
     path = folder / SERVING_FILE if (folder / SERVING_FILE).exists() else folder / MODEL_FILE
     before, started = measured.resident_bytes(), time.perf_counter()
     session = open_session(path)
     loaded = time.perf_counter()
-    ran = try_guesses(session, folder)
+    ran = try_guesses(session, folder, words)
     memory = measured.resident_bytes() - before
     tensors, watchdog = ran.guess.tensors(ran.inputs, 1) or {}, Watchdog()
     return ran, {
@@ -92,6 +94,15 @@ def _run_as_served(folder: Path) -> tuple[Ran, dict[str, Any]]:
         "latency_us": measured.latency_us(lambda: run(session, tensors, watchdog, folder)),
         "memory_bytes": max(0, memory),
     }
+
+
+def _words(path: Path) -> Words:
+    content = path.read_bytes()
+    if b"cats_strings" not in content:
+        return {}
+    from modelmill.serving import class_labels
+
+    return class_labels.words_of(class_labels.read(content))
 
 
 def _label_first(outputs: list[Tensor]) -> list[Tensor]:
