@@ -9,6 +9,7 @@ from modelmill.web.application import control_plane
 from modelmill.web.control import Services
 from modelmill.web.openapi import DATA_PLANE
 from modelmill.web.routes.service import document
+from tests.inference_setup import Plane
 from tests.template_setup import resolved
 
 
@@ -20,10 +21,22 @@ def paths() -> dict[str, Any]:
 
 
 def test_the_data_plane_is_documented_and_routed_alike() -> None:
-    template = resolved()
-    routed = {path: set(calls) for path, calls in template["HttpApi"]["Body"]["paths"].items() if path != "$default"}
+    routed = {path: set(calls) for path, calls in resolved()["HttpApi"]["Body"]["paths"].items() if path != "$default"}
+    own = {path: set(calls) for path, calls in DATA_PLANE.items() if not path.startswith("/v2")}
+    everything = {"x-amazon-apigateway-any-method"}
 
-    assert routed == {path: set(calls) for path, calls in DATA_PLANE.items()}
+    assert routed == own | {"/v2": everything, "/v2/{call+}": everything}
+
+
+def test_the_document_names_the_routes_of_the_function() -> None:
+    routes = Plane().inference.routes
+
+    documented = {(method.upper(), path) for path, calls in DATA_PLANE.items() for method in calls}
+
+    assert {(route.method, route.path) for route in routes} == documented
+    for route in routes:
+        call = DATA_PLANE[route.path][route.method.lower()]
+        assert (call.get("security") == []) == route.open
 
 
 def test_no_path_belongs_to_both_planes(paths: dict[str, Any]) -> None:
@@ -37,4 +50,5 @@ def test_every_call_says_what_it_does_and_how_it_fails(paths: dict[str, Any]) ->
     assert len(calls) > 20
     for call in calls:
         assert call["summary"]
-        assert "application/problem+json" in call["responses"]["404"]["content"]
+        form = "application/json" if "open inference protocol" in call["tags"] else "application/problem+json"
+        assert form in call["responses"]["404"]["content"]

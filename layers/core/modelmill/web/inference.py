@@ -26,7 +26,8 @@ class Inference:
         watchdog = Watchdog()
         predictions = Predictions(access, server, watchdog)
         open_inference = OpenInference(access, server, watchdog)
-        self._routes = Routes([*predictions.routes(), *open_inference.routes()])
+        self.routes = [*predictions.routes(), *open_inference.routes()]
+        self._routes = Routes(self.routes)
         self._access = access
         self._write = write
         self._fresh = True

@@ -5,6 +5,8 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.models import APIKey, APIKeyIn, HTTPBearer, OpenAPI, PathItem
 
+from modelmill.web.open_inference_document import OPEN_INFERENCE
+
 TITLE = "modelmill"
 DESCRIPTION = (
     "Upload data, get a trained, evaluated, versioned model behind HTTP. "
@@ -41,6 +43,7 @@ _INSTANCE: dict[str, Any] = {
     "oneOf": [
         {"type": "object", "description": "values by column name, in any order", "additionalProperties": True},
         {"type": "array", "description": "values in the order of the signature", "items": {}},
+        {"description": "the bare value of an uploaded model's only input"},
     ]
 }
 
@@ -50,11 +53,12 @@ _PREDICTION: dict[str, Any] = {
             "type": "object",
             "required": ["label", "probabilities"],
             "properties": {
-                "label": {"type": "string"},
+                "label": {"type": ["string", "null"]},
                 "probabilities": {"type": "object", "additionalProperties": {"type": "number"}},
             },
         },
         {"type": "object", "required": ["value"], "properties": {"value": {"type": "number"}}},
+        {"type": "object", "description": "outputs of an uploaded model by name", "additionalProperties": True},
     ]
 }
 
@@ -92,6 +96,8 @@ DATA_PLANE: dict[str, Any] = {
                                 "instances": {"type": "array", "minItems": 1, "items": _INSTANCE},
                                 "version": {"type": "integer", "minimum": 1},
                                 "alias": {"type": "string", "default": "live"},
+                                "top_k": {"type": "integer", "minimum": 1},
+                                "thresholds": {"type": "object", "additionalProperties": {"type": "number"}},
                             },
                         }
                     }
@@ -117,7 +123,8 @@ DATA_PLANE: dict[str, Any] = {
                 **_PROBLEMS,
             },
         }
-    }
+    },
+    **OPEN_INFERENCE,
 }
 
 
