@@ -10,6 +10,7 @@ from modelmill.aws.dynamodb import Table
 from modelmill.aws.registry import TableRegistry
 from modelmill.aws.signed import SignedAws
 from modelmill.aws.tenancy import TableKeys
+from modelmill.serving.memory import bound_run_memory
 from modelmill.serving.serve import ModelServer
 from modelmill.serving.sessions import Sessions
 from modelmill.settings import InferSettings
@@ -19,7 +20,9 @@ from modelmill.web.inference import Inference
 
 # The gateway gives up after 30 seconds.
 ANSWER_SECONDS = 25.0
+# Of the function's memory; the rest is for Python, requests and answers.
 MEMORY_FOR_MODELS = 0.6
+MEMORY_FOR_RUNS = 0.25
 
 
 @cache
@@ -35,6 +38,7 @@ def inference() -> Inference:
     table = Table(aws().dynamodb(), settings.table)
     bundles = BundleReader(aws().objects(settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
+    bound_run_memory(int(memory * MEMORY_FOR_RUNS))
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
     access = Access(TableKeys(table), settings.max_monthly_predictions)
     return Inference(access, server, partial(os.write, 1))
