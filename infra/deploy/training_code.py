@@ -22,6 +22,7 @@ SHARED_MODULES = (
     "errors.py",
     "datasets/__init__.py",
     "datasets/schema.py",
+    "datasets/values.py",
     "jobs/__init__.py",
     "jobs/catalogue.py",
     "jobs/spec.py",
