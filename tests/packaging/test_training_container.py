@@ -12,6 +12,7 @@ import pytest
 from infra.deploy import training_code
 from infra.deploy.training_code import build, build_wheelhouse, closure, locked, wheel_requirements
 from modelmill.models.manifest import Manifest
+from tests.environments import make_environment
 from tests.ml_tree import mixed, progress_lines, write_tree
 
 NO_NETWORK = """
@@ -50,14 +51,9 @@ def image(tmp_path_factory: pytest.TempPathFactory, lock: dict) -> Path:
     shipped = sorted(closure(lock, ("tensorflow",)))
     requirements = folder / "requirements.txt"
     requirements.write_text("".join(f"{name}=={locked(lock, name)['version']}\n" for name in shipped))
-    venv = folder / "venv"
-    subprocess.run(["uv", "venv", "--quiet", "--seed", "--python", python_of_the_image(), venv], check=True)
-    install = ["uv", "pip", "install", "--quiet", "--no-deps", "--python", venv / "bin/python", "-r", requirements]
-    installed = subprocess.run(install, capture_output=True, text=True, check=False)
-    if installed.returncode:
-        pytest.skip(f"TensorFlow for Python 3.12 cannot be installed here: {installed.stderr[-300:]}")
-    (venv / "lib/python3.12/site-packages/sitecustomize.py").write_text(NO_NETWORK)
-    return venv / "bin"
+    programs = make_environment(folder / "venv", python_of_the_image(), requirements, "--seed")
+    (programs.parent / "lib/python3.12/site-packages/sitecustomize.py").write_text(NO_NETWORK)
+    return programs
 
 
 @pytest.fixture(scope="module")
