@@ -7,6 +7,7 @@ mixed   a linear model over a table of numbers, categories, a boolean and a time
 """
 
 import argparse
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.environments import CACHE, PEERS, python_of
+from modelmill.models.admission import admit_bundle, admit_upload
+from modelmill.models.manifest import MODEL_FILE
 from modelmill.models.signature import Signature, Tensor
 from tests.bundles import linear_graph, model_of, signature_of, write_bundle
 
@@ -72,13 +75,15 @@ class Reference:
         return [tensor.name for tensor in self.signature.outputs]
 
     def write_bundle(self, folder: Path) -> None:
-        """As training or an upload leaves it."""
-        content = self.path.read_bytes()
+        """From training where it has columns, else from an upload, as admission leaves it."""
+        shutil.rmtree(folder, ignore_errors=True)
         if self.columns is not None:
-            write_bundle(folder, self.columns, LABELS, model=content)
+            write_bundle(folder, self.columns, LABELS, model=self.path.read_bytes())
+            admit_bundle(folder)
             return
-        uploaded = {"kind": "tensor", "task": None, "algorithm": "uploaded", "target": None, "labels": None}
-        write_bundle(folder, model=content, signature=self.signature, **uploaded)
+        folder.mkdir(parents=True)
+        shutil.copyfile(self.path, folder / MODEL_FILE)
+        admit_upload(folder, None)
 
 
 def session(path: Path) -> ort.InferenceSession:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -71,6 +72,7 @@ SERVERS = [
 ]
 
 
+@cache
 def bundle(name: str) -> Path:
     """A folder with the bundle of a reference model."""
     folder = CACHE / "bundles" / name

@@ -209,7 +209,7 @@ def value_of(tensor: Tensor) -> onnx.ValueInfoProto:
 
 def identity_of(*inputs: Tensor) -> tuple[onnx.ModelProto, Signature]:
     """A model that gives each input back, `x` as `x_out`."""
-    outputs = [replace(tensor, name=f"{tensor.name}_out") for tensor in inputs]
+    outputs = [tensor._replace(name=f"{tensor.name}_out") for tensor in inputs]
     nodes = [helper.make_node("Identity", [t.name], [o.name]) for t, o in zip(inputs, outputs, strict=True)]
     model = model_of(nodes, [value_of(t) for t in inputs], [value_of(t) for t in outputs])
     return model, Signature("tensor", list(inputs), outputs, [])

@@ -1,6 +1,5 @@
 """Uploading models to the cloud of the tests."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ class Admission:
         if self.fault:
             raise self.fault
         content = (folder / "model.onnx").read_bytes()
-        signature = replace(signature_of(MIXED, labels), kind="tensor", features=[])
+        signature = signature_of(MIXED, labels)._replace(kind="tensor", features=[])
         task = None if labels is None else "binary" if len(labels) == 2 else "multiclass"
         known: dict[str, Any] = {"kind": "tensor", "task": task, "algorithm": "uploaded", "target": None, "metrics": {}}
         manifest = write_bundle(folder, labels=labels, model=content, signature=signature, **known)

@@ -1,6 +1,5 @@
 """In-memory stand-ins for what the data plane needs: keys, the registry, the bundle store."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -108,13 +107,13 @@ class FakeStore:
         known = [self.registered[place] for place in sorted(self.registered) if place[:2] == (tenant, model)]
         return _page(known[::-1], limit, cursor)
 
-    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
+    def fetch(self, version: ModelVersion, name: str, path: Path, max_bytes: int) -> None:
         self._check()
         self.reads.append(f"{version.tenant}/{version.model}/{version.version}/{name}")
         content = self.files.get((version.tenant, version.model, version.version, name))
         if content is None:
             raise FileNotFoundError(name)
-        yield from (content[at : at + 1000] for at in range(0, len(content), 1000))
+        path.write_bytes(content[: max_bytes + 1])
 
     def _check(self) -> None:
         if self.down:

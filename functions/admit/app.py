@@ -21,7 +21,7 @@ from modelmill.aws.training_output import TrainingOutput
 from modelmill.jobs.register import Registrar, register
 from modelmill.models.admission import admit_bundle, admit_upload
 from modelmill.models.arrival import Reception, take_in
-from modelmill.settings import AdmitSettings
+from modelmill.settings import AdmitSettings, read_settings
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -30,7 +30,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 @cache
 def settings() -> AdmitSettings:
     """Read on the first message."""
-    return AdmitSettings.read(os.environ)
+    return read_settings(AdmitSettings, os.environ)
 
 
 @cache

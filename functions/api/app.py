@@ -21,7 +21,7 @@ from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.tenancy import TableKeys, TableUsage
 from modelmill.aws.training import CloudWatchLogs, SageMakerStates
-from modelmill.settings import ApiSettings
+from modelmill.settings import ApiSettings, read_settings
 from modelmill.tenancy.quotas import Limits
 from modelmill.web.application import control_plane
 from modelmill.web.control import ControlPlane, Services
@@ -33,7 +33,7 @@ metrics = Metrics()
 @cache
 def application() -> ControlPlane:
     """Made on the first request."""
-    settings = ApiSettings.read(os.environ)
+    settings = read_settings(ApiSettings, os.environ)
     table = Table(BotoDynamoDB(prompt_client("dynamodb")), settings.table)
     store = Bucket(prompt_client("s3"), settings.store_bucket)
     services = Services(

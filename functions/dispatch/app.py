@@ -17,7 +17,7 @@ from modelmill.aws.queues import parse_job_message
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.training import SageMakerTrainer, TrainingSetup
 from modelmill.jobs.dispatch import dispatch
-from modelmill.settings import DispatchSettings
+from modelmill.settings import DispatchSettings, read_settings
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -26,7 +26,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 @cache
 def stores() -> tuple[TableJobs, SageMakerTrainer]:
     """Made on the first message."""
-    settings = DispatchSettings.read(os.environ)
+    settings = read_settings(DispatchSettings, os.environ)
     setup = TrainingSetup(
         stack=settings.stack,
         role_arn=settings.training_role_arn,

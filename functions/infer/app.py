@@ -13,7 +13,7 @@ from modelmill.aws.tenancy import TableKeys
 from modelmill.serving.memory import bound_run_memory
 from modelmill.serving.serve import ModelServer
 from modelmill.serving.sessions import Sessions
-from modelmill.settings import InferSettings
+from modelmill.settings import InferSettings, read_settings
 from modelmill.tenancy.access import Access
 from modelmill.web.events import read_event, write_result
 from modelmill.web.inference import Inference
@@ -34,7 +34,7 @@ def aws() -> SignedAws:
 @cache
 def inference() -> Inference:
     """Made on the first request."""
-    settings = InferSettings.read(os.environ)
+    settings = read_settings(InferSettings, os.environ)
     table = Table(aws().dynamodb(), settings.table)
     bundles = BundleReader(aws().objects(settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024

@@ -17,7 +17,7 @@ from modelmill.aws.dynamodb import Table
 from modelmill.aws.s3 import Bucket
 from modelmill.datasets.arrival import validate_upload
 from modelmill.datasets.validation import read_upload
-from modelmill.settings import IngestSettings
+from modelmill.settings import IngestSettings, read_settings
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -26,7 +26,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 @cache
 def stores() -> tuple[TableDatasets, Bucket, StoredDatasets]:
     """Made on the first message."""
-    settings = IngestSettings.read(os.environ)
+    settings = read_settings(IngestSettings, os.environ)
     table = Table(BotoDynamoDB(client("dynamodb")), settings.table)
     store = Bucket(client("s3"), settings.store_bucket)
     return TableDatasets(table), Bucket(client("s3"), settings.uploads_bucket), StoredDatasets(store)

@@ -21,7 +21,7 @@ from modelmill.aws.s3 import Bucket
 from modelmill.aws.training import SageMakerStates
 from modelmill.jobs.sweep import Sweeper, sweep
 from modelmill.jobs.track import Tracker, training_job_changed
-from modelmill.settings import TrackSettings
+from modelmill.settings import TrackSettings, read_settings
 
 logger = Logger()
 processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
@@ -30,7 +30,7 @@ processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 @cache
 def settings() -> TrackSettings:
     """Read on the first message."""
-    return TrackSettings.read(os.environ)
+    return read_settings(TrackSettings, os.environ)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import boto3
@@ -145,11 +146,27 @@ def test_an_object_that_is_left_half_read_disturbs_nothing(reached: Reached) -> 
     assert b"".join(reached.objects.pieces("small")) == b"y"
 
 
-def test_an_empty_object_and_none_at_all(reached: Reached) -> None:
-    reached.cloud.store.write("models/a/b/1/empty", b"")
-    reader = BundleReader(reached.objects)
-    version = ModelVersion("a", "b", 1, "ready", "now")
+VERSION = ModelVersion("a", "b", 1, "ready", "now")
 
-    assert b"".join(reader.read(version, "empty")) == b""
+
+@pytest.mark.parametrize("size", [0, 3, 2_500_000])
+def test_files_of_a_bundle_come_whole(reached: Reached, tmp_path: Path, size: int) -> None:
+    content = os.urandom(size)
+    reached.cloud.store.write("models/a/b/1/file", content)
+
+    BundleReader(reached.objects).fetch(VERSION, "file", tmp_path / "file", size)
+
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_of_a_file_that_is_too_large_only_a_part_is_fetched(reached: Reached, tmp_path: Path) -> None:
+    reached.cloud.store.write("models/a/b/1/file", b"x" * 5_000_000)
+
+    BundleReader(reached.objects).fetch(VERSION, "file", tmp_path / "file", 1_000)
+
+    assert 1_000 < (tmp_path / "file").stat().st_size < 2_000_000
+
+
+def test_a_file_that_is_not_there(reached: Reached, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"^absent$"):
-        list(reader.read(version, "absent"))
+        BundleReader(reached.objects).fetch(VERSION, "absent", tmp_path / "absent", 1_000)

@@ -33,6 +33,12 @@ def _start(algorithm: str, folder: Path) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> None:
+    """A shell ignores interrupts for what it runs in the background, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_the_demo_shows_everything_and_cleans_up(tmp_path: Path) -> None:
     with _start("linear", tmp_path) as demo:
         output, _ = demo.communicate(timeout=200)

@@ -1,6 +1,5 @@
 """Functions, layers, table and settings as the template declares them."""
 
-from dataclasses import fields
 from typing import Any
 
 import boto3
@@ -54,7 +53,7 @@ def test_each_function_folder_is_declared_once() -> None:
 def test_functions_get_exactly_the_settings_that_they_read(template: Template, name: str) -> None:
     given = template[f"{name}Function"]["Environment"]["Variables"]
 
-    wanted = {"MODELMILL_" + field.name.upper() for field in fields(getattr(settings, f"{name}Settings"))}
+    wanted = {"MODELMILL_" + field.upper() for field in getattr(settings, f"{name}Settings")._fields}
 
     assert {variable for variable in given if variable.startswith("MODELMILL_")} == wanted
     assert given["POWERTOOLS_SERVICE_NAME"] == name.lower()
@@ -65,7 +64,7 @@ def test_functions_get_exactly_the_settings_that_they_read(template: Template, n
 def test_functions_can_read_their_settings_from_the_template(name: str) -> None:
     environment = resolved(EVERYTHING_ON)[f"{name}Function"]["Environment"]["Variables"]
 
-    read = getattr(settings, f"{name}Settings").read(environment)
+    read = settings.read_settings(getattr(settings, f"{name}Settings"), environment)
 
     assert read.table == "Table"
 

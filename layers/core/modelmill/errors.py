@@ -17,11 +17,10 @@ ModelmillError                    500  internal
 └── Unavailable                   503  unavailable
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(NamedTuple):
     """What is wrong with one field of a request; `field` is a dotted path into the body."""
 
     field: str

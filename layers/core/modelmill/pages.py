@@ -1,10 +1,9 @@
 """One page of a list."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Page[Item]:
+class Page[Item](NamedTuple):
     """Some items and, when there may be more, the cursor that continues after them."""
 
     items: list[Item]

@@ -4,48 +4,40 @@ A field `store_bucket` comes from the variable `MODELMILL_STORE_BUCKET`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Self
+from typing import NamedTuple
 
 PREFIX = "MODELMILL_"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What every function needs."""
+def read_settings[Settings](kind: type[Settings], environment: Mapping[str, str]) -> Settings:
+    """The settings of this kind in `environment`.
+
+    Raises:
+        ValueError: variables are missing or not whole numbers; all of them are named.
+    """
+    values: dict[str, str | int] = {}
+    problems = []
+    for field, expected in kind.__annotations__.items():
+        name = PREFIX + field.upper()
+        text = environment.get(name)
+        if text is None:
+            problems.append(f"{name} is not set")
+        elif expected is not int:
+            values[field] = text
+        elif text.isdecimal():
+            values[field] = int(text)
+        else:
+            problems.append(f"{name} is {text!r}, expected a whole number")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return kind(**values)
+
+
+class ApiSettings(NamedTuple):
+    """The control plane."""
 
     table: str
     store_bucket: str
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> Self:
-        """The settings in `environment`.
-
-        Raises:
-            ValueError: variables are missing or not whole numbers; all of them are named.
-        """
-        values: dict[str, str | int] = {}
-        problems = []
-        for field in fields(cls):
-            name = PREFIX + field.name.upper()
-            text = environment.get(name)
-            if text is None:
-                problems.append(f"{name} is not set")
-            elif field.type is not int:
-                values[field.name] = text
-            elif text.isdecimal():
-                values[field.name] = int(text)
-            else:
-                problems.append(f"{name} is {text!r}, expected a whole number")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return cls(**values)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiSettings(Settings):
-    """The control plane."""
-
     stack: str
     uploads_bucket: str
     dispatch_queue_url: str
@@ -58,24 +50,27 @@ class ApiSettings(Settings):
     cors_origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class InferSettings(Settings):
+class InferSettings(NamedTuple):
     """The data plane; a quota of 0 predictions sets no limit."""
 
+    table: str
+    store_bucket: str
     max_monthly_predictions: int
 
 
-@dataclass(frozen=True, slots=True)
-class IngestSettings(Settings):
+class IngestSettings(NamedTuple):
     """Validation of uploads."""
 
+    table: str
+    store_bucket: str
     uploads_bucket: str
 
 
-@dataclass(frozen=True, slots=True)
-class DispatchSettings(Settings):
+class DispatchSettings(NamedTuple):
     """Starting training jobs; `training_code` is a prefix of the store that ends in '/'."""
 
+    table: str
+    store_bucket: str
     stack: str
     training_role_arn: str
     training_image: str
@@ -84,10 +79,11 @@ class DispatchSettings(Settings):
     max_training_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class TrackSettings(Settings):
+class TrackSettings(NamedTuple):
     """Following training jobs, and the sweep."""
 
+    table: str
+    store_bucket: str
     stack: str
     uploads_bucket: str
     ingest_queue_url: str
@@ -95,9 +91,10 @@ class TrackSettings(Settings):
     admit_queue_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class AdmitSettings(Settings):
+class AdmitSettings(NamedTuple):
     """Taking model bundles into the registry."""
 
+    table: str
+    store_bucket: str
     stack: str
     uploads_bucket: str

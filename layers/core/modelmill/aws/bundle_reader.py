@@ -1,6 +1,7 @@
 """Model bundles, as serving reads them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from modelmill.aws.layout import bundle_prefix
@@ -20,6 +21,10 @@ class BundleReader:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
 
-    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
+    def fetch(self, version: ModelVersion, name: str, path: Path, max_bytes: int) -> None:
         """See `Bundles`."""
-        return self._objects.pieces(bundle_prefix(version.tenant, version.model, version.version) + name)
+        pieces = self._objects.pieces(bundle_prefix(version.tenant, version.model, version.version) + name)
+        with path.open("wb") as file:
+            written = 0
+            while written <= max_bytes and (piece := next(pieces, b"")):
+                written += file.write(piece)

@@ -1,52 +1,47 @@
 """Conditional writes, as data, and the requests that they become."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from modelmill.aws.items import Item, row_key, to_wire
 from modelmill.aws.layout import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """An expression in DynamoDB's language in which `#x` is the attribute x and `:x` is `values["x"]`."""
 
     expression: str
-    values: Item = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
 
 
 ABSENT = Condition("attribute_not_exists(#pk)")
 PRESENT = Condition("attribute_exists(#pk)")
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Write a whole item."""
 
     item: Item
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """Change some attributes; a None in `set` removes the attribute."""
 
     row: Row
-    set: Item = field(default_factory=dict)
-    add: dict[str, int] = field(default_factory=dict)
+    set: Mapping[str, Any] = {}
+    add: Mapping[str, int] = {}
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """Remove an item."""
 
     row: Row
     when: Condition | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """Only a condition on an item, inside a transaction."""
 
     row: Row
@@ -83,7 +78,7 @@ def request_of(write: Write, table: str) -> tuple[str, dict[str, Any]]:
     return operation, request
 
 
-def _without_none(item: Item) -> Item:
+def _without_none(item: Mapping[str, Any]) -> Item:
     return {name: value for name, value in item.items() if value is not None}
 
 

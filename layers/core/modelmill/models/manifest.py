@@ -1,8 +1,8 @@
 """The manifest of a bundle: the one contract between training, the registry and serving."""
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NamedTuple
 
 from modelmill.models.signature import Signature
 
@@ -16,8 +16,7 @@ WEIGHTS_FILE = "serving.weights"
 Task = Literal["regression", "binary", "multiclass"]
 
 
-@dataclass(frozen=True, slots=True)
-class BundleFile:
+class BundleFile(NamedTuple):
     """A file of the bundle, by content."""
 
     sha256: str
@@ -86,4 +85,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """JSON text; NaN and infinity are refused, since clients could not read them."""
-        return json.dumps({"manifest_version": MANIFEST_VERSION, **asdict(self)}, allow_nan=False, indent=1)
+        content = {name: getattr(self, name) for name in (field.name for field in fields(self))}
+        content["signature"] = self.signature.to_dict()
+        content["files"] = {name: file._asdict() for name, file in self.files.items()}
+        return json.dumps({"manifest_version": MANIFEST_VERSION, **content}, allow_nan=False, indent=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from modelmill.errors import Conflict, NotFound
 from modelmill.models.manifest import Manifest
@@ -82,8 +82,7 @@ class LedgerEntry:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class AliasMove:
+class AliasMove(NamedTuple):
     """A move to be made: `seen` is the alias as it was read (None: it did not exist)."""
 
     seen: Alias | None

@@ -1,7 +1,7 @@
 """What a model takes and gives: tensors for protocol clients, named columns for people."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from modelmill.datasets.values import ColumnType
 
@@ -28,8 +28,7 @@ Datatype = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One input or output of the graph; -1 is a variable dimension."""
 
     name: str
@@ -56,8 +55,7 @@ class Feature:
         return len(CALENDAR_PARTS) if self.type == "timestamp" else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
     `tensor` is the kind of a model that was uploaded: it has no columns, people name its inputs.
@@ -80,4 +78,9 @@ class Signature:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        return {
+            "kind": self.kind,
+            "inputs": [tensor._asdict() for tensor in self.inputs],
+            "outputs": [tensor._asdict() for tensor in self.outputs],
+            "features": [asdict(feature) for feature in self.features],
+        }

@@ -2,11 +2,10 @@
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +54,7 @@ def _categories(_width: int) -> Convert:
     return convert
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(NamedTuple):
     """How columns of some types are read: the Python types that JSON may give, and what converts so many columns.
 
     converter: for a number of columns, what turns rows and the types that they hold into [N, places].

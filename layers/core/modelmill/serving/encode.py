@@ -1,9 +1,8 @@
 """Encode: outputs of a graph to predictions that people read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from numpy.typing import NDArray
@@ -22,8 +21,7 @@ type Outputs = list[NDArray[Any]]
 type Predictions = list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Encoder:
+class Encoder(NamedTuple):
     """outputs: the graph's outputs to ask for. predictions: their arrays to one JSON-ready answer per instance.
 
     largest_batch: how many predictions fit into one answer.

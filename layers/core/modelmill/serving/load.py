@@ -2,10 +2,9 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
@@ -39,8 +38,7 @@ LOAD_ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
+class LoadedModel(NamedTuple):
     """A verified model, ready to run; `memory_bytes` is an estimate, `plan` is for those who send tensors."""
 
     session: ort.InferenceSession
@@ -73,12 +71,12 @@ def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int], Non
         BundleBroken: a file is missing or altered, or onnxruntime refuses the model.
         Unavailable: the store is down.
     """
-    manifest = fetch_manifest(bundles, version)
-    if MODEL_FILE not in manifest.files:
-        raise BundleBroken(f"the manifest lists no {MODEL_FILE}")
-    make_room(memory_needed(manifest))
-    names = loaded_files(manifest)
     with TemporaryDirectory(prefix="modelmill-") as folder:
+        manifest = fetch_manifest(bundles, version, Path(folder))
+        if MODEL_FILE not in manifest.files:
+            raise BundleBroken(f"the manifest lists no {MODEL_FILE}")
+        make_room(memory_needed(manifest))
+        names = loaded_files(manifest)
         if shutil.disk_usage(folder).free < sum(manifest.files[name].bytes for name in names):
             raise Unavailable("the model needs more temporary disk space than there is", code="model_too_large")
         for name in names:

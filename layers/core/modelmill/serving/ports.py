@@ -1,6 +1,6 @@
 """What serving needs from the outside."""
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from modelmill.models.registry import Alias, Model, ModelVersion
@@ -26,8 +26,8 @@ class Versions(Protocol):
 class Bundles(Protocol):
     """The store of model bundles."""
 
-    def read(self, version: ModelVersion, name: str) -> Iterator[bytes]:
-        """The bytes of a file of the bundle, in pieces.
+    def fetch(self, version: ModelVersion, name: str, path: Path, max_bytes: int) -> None:
+        """Put a file of the bundle at `path`; of one that is larger than `max_bytes`, only a part.
 
         Raises:
             FileNotFoundError: there is no such file.

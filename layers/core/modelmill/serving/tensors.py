@@ -6,10 +6,9 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 from operator import methodcaller
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +30,7 @@ _LENGTH = struct.Struct("<I")
 _ravel = methodcaller("ravel")
 
 
-@dataclass(frozen=True, slots=True)
-class TensorCodec:
+class TensorCodec(NamedTuple):
     """How elements of a datatype are read and written; arrays are flat, and so are lists of JSON values.
 
     dtype: of the arrays that onnxruntime takes and gives.

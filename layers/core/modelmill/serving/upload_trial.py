@@ -1,7 +1,6 @@
 """Load a model that came without a manifest, find out what it takes and gives, and run it on made-up inputs."""
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +37,8 @@ def try_upload(folder: Path, form: str) -> dict[str, Any]:
         outputs = _label_first(outputs)
         labels = labels or _labels(folder, outputs[0].name)
     return {
-        "inputs": [asdict(tensor) for tensor in served.inputs],
-        "outputs": [asdict(tensor) for tensor in outputs],
+        "inputs": [tensor._asdict() for tensor in served.inputs],
+        "outputs": [tensor._asdict() for tensor in outputs],
         "labels": labels or None,
         "placement": placement,
     }

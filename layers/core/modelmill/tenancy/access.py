@@ -7,7 +7,6 @@ that number has moved are keys read again.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -37,18 +36,19 @@ class KeyUse(Protocol):
         """Add predictions to the tenant's month (`2026-11`), and tell what it has come to."""
 
 
-@dataclass(slots=True)
 class _Tenant:
     """`pending` predictions are not written yet."""
 
-    seen_at: float
-    key_changes: int | None = None
-    predictions: int = 0
-    pending: int = 0
+    __slots__ = ("key_changes", "pending", "predictions", "seen_at")
+
+    def __init__(self, seen_at: float) -> None:
+        self.seen_at = seen_at
+        self.key_changes: int | None = None
+        self.predictions = 0
+        self.pending = 0
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(NamedTuple):
     """What was read of a key when its tenant's keys had changed `key_changes` times; no key: unknown or revoked."""
 
     key: Key | None
@@ -114,7 +114,6 @@ class Access:
         tenant = self._fresh(known.key.tenant, now)
         if known.key_changes != tenant.key_changes:
             known = self._read(secret, now)
-            known.key_changes = tenant.key_changes
         return known.key
 
     def _read(self, secret: str, now: float) -> _Known:

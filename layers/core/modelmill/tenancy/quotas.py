@@ -1,11 +1,9 @@
 """What a tenant may have at once. Counters change in the same transaction as the state that they count."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of every tenant of this stack; 0 monthly predictions set no limit."""
 
     concurrent_jobs: int
@@ -16,8 +14,7 @@ class Limits:
     monthly_predictions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What a tenant has now: jobs and uploads of models that have not ended, datasets neither gone nor refused.
 
     monthly_predictions: of this month (UTC); some seconds behind.
