@@ -35,9 +35,10 @@ from modelmill.datasets.records import Dataset, DatasetFacts
 from modelmill.datasets.schema import Column, Schema, TopValue
 from modelmill.jobs.dispatch import dispatch, training_job_name
 from modelmill.jobs.records import Job
-from modelmill.jobs.register import Registrar
+from modelmill.jobs.register import Registrar, register
 from modelmill.jobs.sweep import Sweeper, sweep
-from modelmill.jobs.track import Tracker
+from modelmill.jobs.track import Tracker, follow
+from modelmill.models.admission import admit_bundle
 from modelmill.models.arrival import Reception
 from modelmill.tenancy.keys import create_key
 from modelmill.tenancy.quotas import Limits
@@ -190,6 +191,13 @@ class Cloud:
         names = {name.lower(): value for name, value in result["headers"].items()}
         parsed = json.loads(answer) if "json" in names.get("content-type", "json") else answer
         return Answer(result["statusCode"], parsed, names)
+
+    def register_bundle(self, folder: Path) -> None:
+        """Let the bundle in `folder` become a version of `m`, as after a training job, and serve it as live."""
+        job = self.started_job()
+        self.finish(job, folder)
+        follow(self.tracker, self.job(job.job_id))
+        register(self.registrar(admit_bundle), TENANT, job.job_id)
 
     def messages(self, queue: str) -> list[str]:
         """Take what lies in a queue."""

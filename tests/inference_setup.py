@@ -80,3 +80,13 @@ def predict_event(body: Any, model: str = "m", *, key: str | None = KEY, **chang
         "isBase64Encoded": False,
         **changes,
     }
+
+
+# What the template gives to `infer`, as far as it does not say where AWS is.
+VARIABLES = {
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+    "AWS_REGION": "us-east-1",
+    "MODELMILL_MAX_MONTHLY_PREDICTIONS": "0",
+    "MODELMILL_STORE_BUCKET": "store",
+    "MODELMILL_TABLE": "table",
+}

@@ -8,12 +8,9 @@ import orjson
 import pytest
 
 from functions.infer import app
-from modelmill.jobs.register import register
-from modelmill.jobs.track import follow
-from modelmill.models.admission import admit_bundle
 from tests.bundles import MIXED, write_bundle
 from tests.cloud import TENANT, Cloud
-from tests.inference_setup import predict_event
+from tests.inference_setup import VARIABLES, predict_event
 from tests.signed_setup import moto_over_http
 
 BODY = {"instances": [{"age": 3, "sex": "a", "seen": None, "smoker": True, "visits": 2}]}
@@ -22,16 +19,10 @@ BODY = {"instances": [{"age": 3, "sex": "a", "seen": None, "smoker": True, "visi
 @pytest.fixture
 def served(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """A cloud in which a job's bundle has become version 1 of `m`."""
-    job = cloud.started_job()
     write_bundle(tmp_path, MIXED, ["no", "yes"])
-    cloud.finish(job, tmp_path)
-    follow(cloud.tracker, cloud.job(job.job_id))
-    register(cloud.registrar(admit_bundle), TENANT, job.job_id)
-    monkeypatch.setenv("MODELMILL_TABLE", "table")
-    monkeypatch.setenv("MODELMILL_STORE_BUCKET", "store")
-    monkeypatch.setenv("MODELMILL_MAX_MONTHLY_PREDICTIONS", "0")
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    cloud.register_bundle(tmp_path)
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
     with moto_over_http() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         forget()
