@@ -60,8 +60,11 @@ destroy: dev ## remove the stack with all its data; asks first (STACK=modelmill,
 
 bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python -m benchmarks.in_process
-	$(RUN) python benchmarks/main_job.py
-	$(RUN) python benchmarks/ingest.py
+	$(RUN) python -m benchmarks.over_http
+	$(RUN) python -m benchmarks.cold_start
+	$(RUN) python -m benchmarks.footprint
+	$(RUN) python -m benchmarks.main_job
+	$(RUN) python -m benchmarks.ingest
 
 lock: $(UV) ## update uv.lock and what is exported from it
 	$(UV) lock --upgrade

@@ -2,7 +2,7 @@
 
 What lies around a job is everything from asking for it to its end that the training process does not spend itself.
 
-    uv run python benchmarks/main_job.py
+    uv run python -m benchmarks.main_job
 """
 
 import argparse

@@ -307,3 +307,4 @@ def test_a_missing_number_cannot_be_json(client: Client) -> None:
     words = "element 0 of input 'x' is null" if client.name == "kserve" else "JSON has no NaN"
     assert caught.value.kind == EXCEPTIONS[client.name]
     assert words in caught.value.message
+    assert "as binary data" in caught.value.message

@@ -119,7 +119,7 @@ def _try(folder: Path, listed: dict[str, BundleFile], run_probe: Probe) -> _Trie
 
 
 def _form(facts: GraphFacts) -> Form:
-    """The form that loads fastest, decided by size alone (docs/adr/0013)."""
+    """The form that loads fastest, decided by size alone (docs/adr/0009)."""
     if facts.tensor_bytes >= MIN_WEIGHTS:
         return "split"
     return "whole" if facts.nodes >= MIN_NODES else "none"

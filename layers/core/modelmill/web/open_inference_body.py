@@ -23,6 +23,7 @@ MAX_ID = 1000
 MAX_SHOWN = 80
 
 _BINARY_SIZE = "binary_data_size"
+_AS_BYTES = "a tensor with missing values goes as binary data"
 
 
 class InferBody(NamedTuple):
@@ -85,7 +86,7 @@ def _header_length(sent: str, size: int) -> int:
 def _unreadable(text: bytes, error: orjson.JSONDecodeError) -> MalformedRequest:
     if not text:
         return MalformedRequest('the body is empty; send {"inputs": […]}')
-    hint = "JSON has no NaN and no Infinity" if b"NaN" in text or b"Infinity" in text else ""
+    hint = f"JSON has no NaN and no Infinity; {_AS_BYTES}" if b"NaN" in text or b"Infinity" in text else ""
     hint = hint or "with binary data behind it, tell its length as Inference-Header-Content-Length"
     return MalformedRequest(f"the body is not JSON: {error} ({hint})")
 
@@ -197,7 +198,8 @@ def _from_values(slot: TensorInput, data: Any) -> Array:
     except MISFITS as error:
         place = first_misfit(slot.codec, values)
         got = f"element {place} of input {slot.name!r} is {_shown(values[place])}"
-        raise InvalidRequest(f"{got}; {slot.datatype} takes {slot.codec.expected}") from error
+        hint = f"; {_AS_BYTES}" if values[place] is None and slot.codec.dtype.kind == "f" else ""
+        raise InvalidRequest(f"{got}; {slot.datatype} takes {slot.codec.expected}{hint}") from error
 
 
 def _shaped(array: Array, elements: int, shape: list[int], slot: TensorInput) -> Array:
