@@ -1,4 +1,4 @@
-"""A load of one connection: the next request leaves when the answer to the last one is there.
+"""A load of one connection or several: on each, the next request leaves when the answer to the last one is there.
 
 `wrk` where it is on the PATH, else a socket of our own; both check the status and read the whole answer.
 """
@@ -31,10 +31,16 @@ def client() -> str:
     return "wrk" if shutil.which("wrk") else "a blocking Python socket"
 
 
-def requests_per_second(port: int, path: str, message: Message, seconds: float) -> float:
+def takes_several() -> bool:
+    """Whether there can be several connections."""
+    return shutil.which("wrk") is not None
+
+
+def requests_per_second(port: int, path: str, message: Message, seconds: float, connections: int = 1) -> float:
     """Raises Failed."""
-    load = _wrk if shutil.which("wrk") else _socket
-    return load(port, path, message, seconds)
+    if takes_several():
+        return _wrk(port, path, message, seconds, connections)
+    return _socket(port, path, message, seconds)
 
 
 class Connection:
@@ -107,13 +113,13 @@ def _socket(port: int, path: str, message: Message, seconds: float) -> float:
     return answers / spent
 
 
-def _wrk(port: int, path: str, message: Message, seconds: float) -> float:
+def _wrk(port: int, path: str, message: Message, seconds: float, connections: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         body, script = Path(name, "body"), Path(name, "load.lua")
         body.write_bytes(message.body)
         headers = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in message.headers.items())
         script.write_text(SCRIPT.format(body=body, headers=headers))
-        command = ["wrk", "-t1", "-c1", f"-d{max(1, round(seconds))}s", "--timeout=30s", "-s", script]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout=30s", "-s", script]
         printed = subprocess.run(
             [*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
         ).stdout

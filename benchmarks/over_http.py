@@ -1,9 +1,10 @@
-"""Requests a second on one connection: `python -m benchmarks.over_http`.
+"""Requests a second: `python -m benchmarks.over_http`.
 
 The server has one core, the client another. Every server answers each request once under a check before it is measured:
 what it tells must be what `InferenceSession.run` gives. All servers of a model run side by side and take turns of one
-second; each one's best turn counts. Peers come with their own checks of requests and without keys and logs; `modelmill`
-has everything on.
+second; each one's best turn counts. On one connection the next request leaves when the answer to the last one is there,
+so the time in which the machine wakes either side counts too; on several the server is never idle. Peers come with
+their own checks of requests and without keys and logs; `modelmill` has everything on.
 """
 
 import argparse
@@ -27,9 +28,11 @@ class Case(NamedTuple):
     model: str
     batch: int
     binary: bool = False
+    connections: int = 1
 
     def title(self) -> str:
-        return f"{self.model}, batch {self.batch}, {'binary' if self.binary else 'JSON'}"
+        several = f", {self.connections} connections" if self.connections > 1 else ""
+        return f"{self.model}, batch {self.batch}, {'binary' if self.binary else 'JSON'}{several}"
 
 
 class Turn(NamedTuple):
@@ -43,7 +46,13 @@ class Turn(NamedTuple):
     message: Message
 
 
-CASES = [Case("forest", 1), Case("cnn", 32), Case("cnn", 32, binary=True), Case("minilm", 1)]
+CASES = [
+    Case("forest", 1),
+    *([Case("forest", 1, connections=8)] if load.takes_several() else []),
+    Case("cnn", 32),
+    Case("cnn", 32, binary=True),
+    Case("minilm", 1),
+]
 
 # By title of the server and form of JSON.
 type Rates = dict[tuple[str, str], dict[Case, float]]
@@ -73,7 +82,7 @@ def measure(servers: list[Server], model: str, seconds: float, rates: Rates) -> 
         turns = [turn for server in servers for turn in _started(server, model, stack)]
         for _ in range(max(1, round(seconds))):
             for turn in turns:
-                rate = load.requests_per_second(turn.port, turn.path, turn.message, 1.0)
+                rate = load.requests_per_second(turn.port, turn.path, turn.message, 1.0, turn.case.connections)
                 found = rates[turn.title, turn.form]
                 found[turn.case] = max(rate, found.get(turn.case, 0.0))
     print(f"{model} done", file=sys.stderr, flush=True)

@@ -60,7 +60,9 @@ OURS = wire.instances("/v1/models/{model}/predict")
 PREDICT = wire.instances("/predict")
 
 SERVERS = [
-    Server("bare ASGI", "bare", (PREDICT, wire.open_inference("/infer")), wire.raw("/bytes"), environment="modelmill"),
+    Server(
+        "bare handler", "bare", (PREDICT, wire.open_inference("/infer")), wire.raw("/bytes"), environment="modelmill"
+    ),
     Server("modelmill", "modelmill", (OURS, wire.open_inference(V2)), wire.binary(V2), headers=KEY),
     Server("FastAPI", "fastapi", (PREDICT,), wire.raw("/bytes")),
     Server("MLServer", "mlserver", (wire.open_inference(V2),)),
@@ -93,7 +95,7 @@ def cores() -> bool:
 
 
 def environment(server: Server) -> dict[str, str]:
-    paths = [ROOT / "layers" / "core", ROOT] if server.folder == "modelmill" else [PEERS / "shared"]
+    paths = [PEERS / "shared", *([ROOT / "layers" / "core", ROOT] if server.folder == "modelmill" else [])]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}
 

@@ -1,50 +1,35 @@
-"""The floor: an ASGI handler around a session, without routes, checks, keys or logs: `server.py MODEL PATH PORT`.
+"""The floor: a function around a session, without routes, checks, keys or logs: `server.py MODEL PATH PORT`.
 
-Runs in the environment of `modelmill`. `/bytes` takes those of one float32 tensor.
+Runs in the environment of `modelmill`, behind the same HTTP server. `/bytes` takes those of one float32 tensor.
 """
 
 import sys
-from typing import Any
 
 import numpy as np
 import orjson
-import uvicorn
 from plain import Plain
+from thin import Answer, Handler, serve
 
-JSON = [(b"content-type", b"application/json")]
-BYTES = [(b"content-type", b"application/octet-stream")]
-
-
-def application(model: Plain) -> Any:
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        body = await _body(receive)
-        if scope["path"] == "/bytes":
-            headers, answer = BYTES, _bytes(model, body)
-        elif scope["path"] == "/infer":
-            headers, answer = JSON, orjson.dumps(model.infer(orjson.loads(body)), option=orjson.OPT_SERIALIZE_NUMPY)
-        else:
-            headers, answer = JSON, orjson.dumps({"predictions": model.predict(orjson.loads(body)["instances"])})
-        length = (b"content-length", b"%d" % len(answer))
-        await send({"type": "http.response.start", "status": 200, "headers": [*headers, length]})
-        await send({"type": "http.response.body", "body": answer})
-
-    return app
+JSON = {"content-type": "application/json"}
+BYTES = {"content-type": "application/octet-stream"}
 
 
-async def _body(receive: Any) -> bytes:
-    parts, more = [], True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
+def handler(model: Plain) -> Handler:
+    def answer(_method: str, path: str, _headers: dict[str, str], body: bytes) -> Answer:
+        if path == "/bytes":
+            return 200, BYTES, _bytes(model, body)
+        if path == "/infer":
+            return 200, JSON, orjson.dumps(model.infer(orjson.loads(body)), option=orjson.OPT_SERIALIZE_NUMPY)
+        return 200, JSON, orjson.dumps({"predictions": model.predict(orjson.loads(body)["instances"])})
+
+    return answer
 
 
 def _bytes(model: Plain, body: bytes) -> bytes:
     pictures = np.frombuffer(body, np.float32).reshape(-1, 28, 28, 1)
-    return model.run({"image": pictures})[-1].tobytes()
+    return bytes(model.run({"image": pictures})[-1].tobytes())
 
 
 if __name__ == "__main__":
     name, path, port = sys.argv[1:]
-    uvicorn.run(application(Plain(name, path)), port=int(port), lifespan="off", log_level="critical", access_log=False)
+    serve(handler(Plain(name, path)), int(port))
