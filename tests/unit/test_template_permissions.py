@@ -82,6 +82,8 @@ CALLS = {
         ("s3:ListBucket", "UploadsBucket.Arn", {}),
         ("s3:DeleteObject", UPLOADED_MODEL, {}),
         ("s3:PutObject", BUNDLE, {}),
+        ("dynamodb:PutItem", "Table.Arn", {"dynamodb:LeadingKeys": "T#acme#M#cells"}),
+        ("dynamodb:UpdateItem", "Table.Arn", {"dynamodb:LeadingKeys": "T#acme"}),
     ],
     "Training": [
         ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "datasets/acme/ds-01/5ha/"}),
@@ -108,6 +110,8 @@ FORBIDDEN = [
     ("Dispatch", "iam:PassRole", "ApiRole.Arn", {"iam:PassedToService": "sagemaker.amazonaws.com"}),
     ("Dispatch", "s3:PutObject", CODE, {}),
     ("Dispatch", "sagemaker:CreateTrainingJob", JOB.replace(STACK, "other"), {}),
+    ("Admit", "dynamodb:GetItem", "Table.Arn", {"dynamodb:LeadingKeys": "KEY#5ha"}),
+    ("Admit", "dynamodb:PutItem", "Table.Arn", {"dynamodb:LeadingKeys": "KEY#5ha"}),
     ("Admit", "s3:GetObject", DATASET, {}),
     ("Admit", "s3:GetObject", UPLOAD, {}),
     ("Admit", "s3:DeleteObject", UPLOAD, {}),
