@@ -17,7 +17,7 @@ from modelmill.datasets.arrival import parse_upload_key as parse_dataset_key
 from modelmill.jobs.dispatch import parse_training_job_name
 from modelmill.models.arrival import parse_upload_key as parse_model_key
 from modelmill_local.template import load
-from tests.template_setup import FUNCTIONS, ROOT
+from tests.template_setup import FUNCTIONS, ROOT, resolved
 
 EVENTS = ROOT / "infra" / "events"
 QUEUED = ("ingest-upload", "dispatch-job", "track-job-changed", "track-sweep", "admit-bundle", "admit-upload")
@@ -59,6 +59,18 @@ def test_the_upload_events_are_s3s_through_eventbridge(name: str) -> None:
     assert arrived.detail.object.etag
     assert arrived.detail.object.sequencer
     assert arrived.detail.bucket.name == "modelmill-uploadsbucket"
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("ingest-upload", "UploadArrived"), ("admit-upload", "ModelArrived")], ids=["ingest", "admit"]
+)
+def test_the_upload_events_are_those_that_the_rule_lets_through(name: str, rule: str) -> None:
+    arrived, pattern = body(name), resolved()[rule]["EventPattern"]
+
+    assert arrived["source"] in pattern["source"]
+    assert arrived["detail-type"] in pattern["detail-type"]
+    (key,) = pattern["detail"]["object"]["key"]
+    assert arrived["detail"]["object"]["key"].startswith(key["prefix"])
 
 
 def test_the_keys_of_uploads_can_be_read() -> None:

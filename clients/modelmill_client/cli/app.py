@@ -14,7 +14,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Upload data, get a trained, evaluated, versioned model behind an HTTP API.",
     epilog=(
-        "Exit codes: 0 done, 1 a dataset was rejected or a job failed, 2 wrong usage, 3 the server refused, "
+        "Exit codes: 0 done, 1 a dataset or a model was rejected or a job failed, 2 wrong usage, 3 the server refused, "
         "4 the server cannot be reached, 5 still under way after the given time, 130 interrupted."
     ),
 )
