@@ -1,12 +1,13 @@
 """A data plane in one process, on the fakes, driven by the gateway's events."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from modelmill.serving.serve import ModelServer
-from modelmill.serving.sessions import Sessions
+from modelmill.serving.sessions import Sessions, free_temporary_disk
 from modelmill.tenancy.access import Access
 from modelmill.web.events import read_event, write_result
 from modelmill.web.inference import Inference
@@ -19,11 +20,15 @@ class Plane:
     """`infer` with a tenant `acme` whose key is KEY."""
 
     def __init__(
-        self, max_bytes: int = 500 * 1024 * 1024, store: FakeStore | None = None, monthly_quota: int = 0
+        self,
+        max_bytes: int = 500 * 1024 * 1024,
+        store: FakeStore | None = None,
+        monthly_quota: int = 0,
+        free_disk: Callable[[], int] = free_temporary_disk,
     ) -> None:
         self.clock, self.keys, self.store = Clock(), FakeKeys(), store or FakeStore()
         self.keys.give(KEY, "acme", "predict")
-        self.sessions = Sessions(max_bytes)
+        self.sessions = Sessions(max_bytes, free_disk)
         self.lines: list[bytes] = []
         self.server = ModelServer(self.store, self.store, self.sessions, self.clock)
         access = Access(self.keys, monthly_quota, self.clock)

@@ -1,6 +1,7 @@
 """For tests of requests without boto3: moto over HTTP, and a server that answers what it is told to."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,8 +38,9 @@ type Step = bytes | type[Hangup] | Callable[[], bytes]
 class ScriptedServer:
     """Answers each request with the next step of `steps`, byte by byte as it is; `requests` are what came."""
 
-    def __init__(self, steps: list[Step]) -> None:
+    def __init__(self, steps: list[Step], tls: ssl.SSLContext | None = None) -> None:
         self.steps = steps
+        self._tls = tls
         self.requests: list[bytes] = []
         self.connections = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -50,7 +52,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     @property
     def origin(self) -> Origin:
@@ -84,6 +86,12 @@ class ScriptedServer:
             except OSError:
                 return
             self.connections += 1
+            if self._tls is not None:
+                try:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
+                except OSError:
+                    connection.close()
+                    continue
             self._open.append(connection)
             threading.Thread(target=self._converse, args=(connection,), daemon=True).start()
 
@@ -109,9 +117,9 @@ class ScriptedServer:
 
 
 @contextmanager
-def scripted(*steps: Step) -> Iterator[ScriptedServer]:
+def scripted(*steps: Step, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
     """A server with these answers."""
-    server = ScriptedServer(list(steps))
+    server = ScriptedServer(list(steps), tls)
     try:
         yield server
     finally:

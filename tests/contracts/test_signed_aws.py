@@ -40,7 +40,7 @@ def reached(request: pytest.FixtureRequest, cloud: Cloud) -> Iterator[Reached]:
         aws = SignedAws(ENVIRONMENT | {"AWS_ENDPOINT_URL": url})
         calls = aws.dynamodb() if request.param == "signed" else BotoDynamoDB(boto3.client("dynamodb"))
         yield Reached(cloud, calls, aws.objects("store"))
-        aws.forget()
+        aws.close()
 
 
 def test_what_is_written_is_read(reached: Reached) -> None:

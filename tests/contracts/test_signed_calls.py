@@ -1,13 +1,17 @@
 """Requests without boto3 when something is wrong: lost connections, time-outs, errors, credentials that expire."""
 
+import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
+import trustme
 
 from modelmill.aws import http_connection, signed
 from modelmill.aws.credentials import CurrentCredentials
+from modelmill.aws.http_connection import tls_context
 from modelmill.aws.refusals import Refused
 from modelmill.aws.signed import DynamoDB, SignedAws, StoredObjects
 from modelmill.errors import Unavailable
@@ -153,7 +157,44 @@ def test_a_server_that_does_not_speak_tls_is_unavailable() -> None:
         aws = SignedAws(ENVIRONMENT | {"AWS_ENDPOINT_URL": f"https://127.0.0.1:{server.port}"})
         with pytest.raises(Unavailable):
             aws.dynamodb()("GetItem", {})
-        aws.forget()
+        aws.close()
+
+
+def certified(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> ssl.SSLContext:
+    """What a server with a certificate for this name needs; this process trusts who signed it."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+    tls_context.cache_clear()
+    return context
+
+
+@pytest.fixture
+def _own_trust() -> Iterator[None]:
+    yield
+    tls_context.cache_clear()
+
+
+@pytest.mark.usefixtures("_own_trust")
+def test_calls_go_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tls = certified(monkeypatch, tmp_path, "127.0.0.1")
+    with scripted(answer(200, b"{}"), answer(200, b'{"a": 1}'), tls=tls) as server:
+        calls = dynamodb(server)
+
+        assert [calls("GetItem", {}), calls("GetItem", {})] == [{}, {"a": 1}]
+        assert server.connections == 1
+
+
+@pytest.mark.usefixtures("_own_trust")
+def test_a_certificate_for_another_name_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tls = certified(monkeypatch, tmp_path, "elsewhere.example")
+    with scripted(answer(200, b"{}"), tls=tls) as server:
+        calls = dynamodb(server)
+        with pytest.raises(Unavailable):
+            calls("GetItem", {})
+
+    assert server.requests == []
 
 
 # ---------------------------------------------------------------- errors

@@ -32,7 +32,7 @@ def served(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def forget() -> None:
     """The next request starts from nothing."""
-    app.aws().forget()
+    app.aws().close()
     app.aws.cache_clear()
     app.inference.cache_clear()
 

@@ -224,3 +224,24 @@ def test_a_model_beyond_the_bound_is_refused_and_nothing_else_is_lost(tmp_path: 
 
     assert plane.post(BODY)[1]["code"] == "model_too_large"
     assert plane.sessions.memory_bytes == 0
+
+
+def test_models_give_way_where_the_disk_is_full(tmp_path: Path):
+    plane = Plane(free_disk=lambda: 0 if plane.sessions.memory_bytes else 1_000_000)
+    put(plane, tmp_path, 1)
+    put(plane, tmp_path, 1, model="other")
+
+    assert plane.post(BODY)[0] == 200
+    alone = plane.sessions.memory_bytes
+    assert plane.post(BODY, model="other")[0] == 200
+    assert plane.sessions.memory_bytes == alone
+
+
+def test_a_model_that_the_disk_never_holds_is_told(tmp_path: Path):
+    plane = Plane(free_disk=lambda: 0)
+    put(plane, tmp_path, 1)
+
+    status, answer = plane.post(BODY)
+
+    assert (status, answer["code"]) == (503, "model_too_large")
+    assert "temporary disk space" in answer["detail"]

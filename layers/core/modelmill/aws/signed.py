@@ -147,9 +147,8 @@ class SignedAws:
         endpoint = bucket_endpoint(self._environment, bucket)
         return StoredObjects(self._calls("S3", endpoint.origin), endpoint.prefix)
 
-    def forget(self) -> None:
-        """Let go of connections and fetched credentials, as after a start from a snapshot."""
-        self._credentials.forget()
+    def close(self) -> None:
+        """Let go of the connections."""
         for calls in self._made:
             calls.close()
 

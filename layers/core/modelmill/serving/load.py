@@ -1,6 +1,5 @@
 """Load: a registered version to a session that can be run."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +8,6 @@ from typing import Any, NamedTuple
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from modelmill.errors import Unavailable
 from modelmill.models.manifest import MODEL_FILE, SERVING_FILE, WEIGHTS_FILE, Manifest
 from modelmill.models.registry import ModelVersion
 from modelmill.models.signature import Signature
@@ -62,10 +60,10 @@ def memory_needed(manifest: Manifest) -> int:
     return SESSION_MEMORY + MEMORY_PER_FILE_BYTE * sum(manifest.files[name].bytes for name in loaded_files(manifest))
 
 
-def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int], None]) -> LoadedModel:
+def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int, int], None]) -> LoadedModel:
     """The model of this version; onnxruntime sees only bytes that match the registered hashes.
 
-    make_room: called with the bytes of memory that are about to be used.
+    make_room: called with the bytes of memory and of disk that are about to be used.
 
     Raises:
         BundleBroken: a file is missing or altered, or onnxruntime refuses the model.
@@ -75,10 +73,8 @@ def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int], Non
         manifest = fetch_manifest(bundles, version, Path(folder))
         if MODEL_FILE not in manifest.files:
             raise BundleBroken(f"the manifest lists no {MODEL_FILE}")
-        make_room(memory_needed(manifest))
         names = loaded_files(manifest)
-        if shutil.disk_usage(folder).free < sum(manifest.files[name].bytes for name in names):
-            raise Unavailable("the model needs more temporary disk space than there is", code="model_too_large")
+        make_room(memory_needed(manifest), sum(manifest.files[name].bytes for name in names))
         for name in names:
             fetch_file(bundles, version, name, manifest.files[name], Path(folder))
         return open_model(manifest, Path(folder))
