@@ -44,6 +44,9 @@ def may_repeat(error: ClientError, *, safe: bool) -> bool:
         case ApiError(code="quota_exceeded", retry_after=None):
             # Unlike a throttled caller's: waiting does not empty it.
             return False
+        case ApiError(code="deadline_exceeded"):
+            # It would take as long again.
+            return False
         case ApiError() | UploadFailed():
             return error.status in (_TRANSIENT if safe else _NOT_DONE)
         case _:

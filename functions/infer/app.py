@@ -10,7 +10,7 @@ from modelmill.aws.dynamodb import Table
 from modelmill.aws.registry import TableRegistry
 from modelmill.aws.signed import SignedAws
 from modelmill.aws.tenancy import TableKeys
-from modelmill.serving.memory import bound_run_memory
+from modelmill.serving.memory import bound_process_memory, bound_run_memory
 from modelmill.serving.serve import ModelServer
 from modelmill.serving.sessions import Sessions
 from modelmill.settings import InferSettings, read_settings
@@ -39,6 +39,7 @@ def inference() -> Inference:
     bundles = BundleReader(aws().objects(settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     bound_run_memory(int(memory * MEMORY_FOR_RUNS))
+    bound_process_memory(memory)
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
     access = Access(TableKeys(table), settings.max_monthly_predictions)
     return Inference(access, server, partial(os.write, 1))

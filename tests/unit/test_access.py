@@ -20,7 +20,9 @@ class Setup:
 
     def predict(self, count: int = 1, secret: str = "mm_a", access: Access | None = None) -> None:
         access = access or self.access
-        access.count(access.key(secret).tenant, count)
+        tenant = access.key(secret).tenant
+        access.check_quota(tenant, count)
+        access.count(tenant, count)
 
 
 def test_a_warm_key_is_read_once_and_use_is_written_once_in_a_while():

@@ -62,7 +62,7 @@ def test_classifiers_of_scikit_learn_serve_with_their_labels(tmp_path: Path, cla
 
     model = loaded(tmp_path, manifest)
     outputs = model.session.run(model.encode.outputs, model.decode(ROWS[:5].tolist()))
-    predictions = model.encode.predictions(outputs)
+    predictions = model.encode.predictions(outputs, len(outputs[0]))
 
     assert manifest.labels == [str(label) for label in classes]
     assert manifest.task == ("binary" if len(classes) == 2 else "multiclass")
@@ -91,7 +91,7 @@ def test_a_regression_gives_its_output_by_name(tmp_path: Path):
 
     assert (manifest.task, manifest.labels, manifest.algorithm) == (None, None, "uploaded")
     np.testing.assert_allclose(
-        [each["variable"][0] for each in model.encode.predictions(outputs)], ROWS[:3, 0], atol=1e-4
+        [each["variable"][0] for each in model.encode.predictions(outputs, len(outputs[0]))], ROWS[:3, 0], atol=1e-4
     )
 
 

@@ -48,9 +48,10 @@ def show_next_calls(session: Session, version: dict[str, Any]) -> None:
     model, number = version["model"], version["version"]
     is_live = "live" in (version.get("aliases") or ())
     chosen = "" if is_live else f" --version {number}"
+    option = _instance_option(version)
     session.facts(
         (
-            ("predict", f"modelmill predict {model}{chosen} {_instance_option(version)}"),
+            ("predict", f"modelmill predict {model}{chosen} {option}" if option else None),
             ("serve", None if is_live else f"modelmill promote {model} {number} --reason …"),
         )
     )
@@ -66,9 +67,17 @@ def _show_signature(session: Session, signature: dict[str, Any]) -> None:
             session.table((side, "type", "shape"), ((t["name"], t["datatype"], str(t["shape"])) for t in tensors))
 
 
-def _instance_option(version: dict[str, Any]) -> str:
-    """An instance of the right form where it is short, else where instances come from."""
+def _instance_option(version: dict[str, Any]) -> str | None:
+    """An instance of the right form where it is short, else where instances come from; None where there are none.
+
+    A model whose inputs have another fixed first dimension than 1 takes just that many at once.
+    """
     inputs = (version.get("signature") or {}).get("inputs", [])
+    rows = {tensor["shape"][0] for tensor in inputs if tensor["shape"]} - {-1}
+    if len(rows) > 1:
+        return None
+    if rows - {1}:
+        return f"--batch-size {min(rows)} --jsonl FILE"
     if sum(math.prod(max(1, size) for size in tensor["shape"][1:]) for tensor in inputs) > _LONGEST_EXAMPLE:
         return "--jsonl FILE"
     instance = {tensor["name"]: _example(tensor["datatype"], tensor["shape"][1:]) for tensor in inputs}

@@ -37,14 +37,20 @@ def choose(prediction: dict[str, Any], name: str, choice: Choice) -> dict[str, A
     scores: dict[str, float] = prediction[name]
     label = _label(scores, choice.thresholds) if choice.thresholds else prediction["label"]
     if choice.top_k is not None:
-        best = sorted(scores.items(), key=lambda pair: pair[1], reverse=True)[: choice.top_k]
+        best = sorted(scores.items(), key=lambda pair: (_is_number(pair[1]), pair[1]), reverse=True)[: choice.top_k]
         scores = dict(best)
     return {"label": label, name: scores}
 
 
 def _label(scores: Mapping[str, float], thresholds: Mapping[str, float]) -> str | None:
-    reached = {label: scores[label] / limit for label, limit in thresholds.items() if scores[label] >= limit}
+    scores = {label: score for label, score in scores.items() if _is_number(score)}
+    reached = {label: scores[label] / limit for label, limit in thresholds.items() if scores.get(label, 0.0) >= limit}
     if reached:
         return max(reached, key=reached.__getitem__)
     others = {label: score for label, score in scores.items() if label not in thresholds}
     return max(others, key=others.__getitem__) if others else None
+
+
+def _is_number(score: float) -> bool:
+    """NaN differs from itself."""
+    return score == score

@@ -54,6 +54,10 @@ class TensorDecoder:
         return SignatureMismatch(f"expected inputs: {expected}")
 
     def _problem_of_count(self, count: int) -> str | None:
+        sizes = {1 if not slot.shape else slot.shape[0] for slot in self._slots} - {-1}
+        if len(sizes) > 1:
+            told = ", ".join(map(str, sorted(sizes)))
+            return f"the first dimensions of the model's inputs are {told}, so there are no instances; use /v2 for it"
         for slot in self._slots:
             takes = 1 if not slot.shape else slot.shape[0]
             if takes not in (-1, count):

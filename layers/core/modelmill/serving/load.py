@@ -16,6 +16,7 @@ from modelmill.serving.decode import DECODERS
 from modelmill.serving.encode import Encoder, encoder
 from modelmill.serving.memory import ENV_ALLOCATORS, WEIGHTS_OUTSIDE
 from modelmill.serving.ports import Bundles
+from modelmill.serving.reasons import reason
 from modelmill.serving.tensor_plan import TensorPlan
 from modelmill.serving.tensors import Tensors
 
@@ -102,14 +103,18 @@ def open_session(path: Path) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
     except LOAD_ERRORS as error:
-        raise BundleBroken("onnxruntime cannot load the model") from error
+        raise BundleBroken(f"onnxruntime cannot load the model: {reason(error, path.parent)}") from error
 
 
 def session_options() -> ort.SessionOptions:
-    """One thread, memory as `serving.memory` says, silent."""
+    """One thread, memory as `serving.memory` says, silent.
+
+    What a run takes does not depend on earlier ones: no block is kept ready in the sizes of the first.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
     options.log_severity_level = 4
     options.add_session_config_entry(*ENV_ALLOCATORS)
     options.add_session_config_entry(*WEIGHTS_OUTSIDE)

@@ -152,7 +152,7 @@ def _output(node: Any, arrays: list[Array], only_batch: bool) -> Tensor:
             size if {size} == set(seen) else -1
             for size, seen in zip(declared.shape, zip(*shapes, strict=True), strict=True)
         ]
-    if only_batch and len(shape) == 2 and len({seen[-1] for seen in shapes}) == 1:
+    if only_batch and len(shape) == 2 and len({seen[-1] for seen in shapes}) == 1 and shapes[0][-1]:
         shape[-1] = shapes[0][-1]
     return Tensor(declared.name, declared.datatype, shape)
 

@@ -7,6 +7,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from modelmill.errors import InvalidRequest, Unavailable
 from modelmill.serving.load import LoadedModel
+from modelmill.serving.memory import release_run_memory
+from modelmill.serving.reasons import reason
 from modelmill.serving.tensors import Tensors
 from modelmill.serving.watchdog import Watchdog
 
@@ -17,6 +19,7 @@ RUN_ERRORS = (
     ort_errors.InvalidArgument,
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
+    MemoryError,
 )
 
 
@@ -25,20 +28,30 @@ def predict(
 ) -> list[NDArray[Any]]:
     """The outputs of these names, or else those that the model's encoder asks for.
 
+    A run that fails is tried once more without the memory that earlier runs have left, perhaps a neighbour's.
+
     Raises:
         Unavailable: the run was terminated at `deadline` (of `time.monotonic()`).
         InvalidRequest: the graph failed on these tensors.
     """
     options = watchdog.watch(deadline)
+    names = outputs or model.encode.outputs
     try:
-        return model.session.run(outputs or model.encode.outputs, tensors, options)  # type: ignore[no-any-return]
+        try:
+            return model.session.run(names, tensors, options)  # type: ignore[no-any-return]
+        except RUN_ERRORS:
+            if options.terminate:
+                raise
+            release_run_memory()
+            return model.session.run(names, tensors, options)  # type: ignore[no-any-return]
     except RUN_ERRORS as error:
         if options.terminate:
             message = "the model did not answer in time; send fewer instances at once"
             raise Unavailable(message, code="deadline_exceeded", retry_after=RETRY_AFTER_SECONDS) from error
-        message = (
-            "the model failed on these inputs: it may need other sizes, or more memory than a run gets; send fewer"
-        )
-        raise InvalidRequest(message, code="model_failed") from error
+        raise InvalidRequest(f"the model failed on these inputs: {_cause(error)}", code="model_failed") from error
     finally:
         watchdog.release()
+
+
+def _cause(error: Exception) -> str:
+    return "a run gets no more memory" if isinstance(error, MemoryError) else reason(error)

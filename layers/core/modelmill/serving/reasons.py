@@ -9,7 +9,7 @@ _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 _SOURCE = re.compile(r"\S*/onnxruntime/\S+(?: [\w:<>~&*, ]+\([^)]*\))? ?")
 
 
-def reason(error: Exception, folder: Path) -> str:
-    """One line of it."""
+def reason(error: Exception, folder: Path | None = None) -> str:
+    """One line of it; `folder`: where the model lies."""
     text = _SOURCE.sub("", _PREFIX.sub("", str(error)))
-    return " ".join(text.replace(f"{folder}/", "").split())[:MAX_REASON]
+    return " ".join((text.replace(f"{folder}/", "") if folder else text).split())[:MAX_REASON]

@@ -100,7 +100,7 @@ def _missing(manifest: Manifest) -> Any:
 
 def _scores(model: LoadedModel, rows: list[Any]) -> NDArray[np.float64]:
     outputs = predict(model, model.decode(rows), Watchdog(), time.monotonic() + RUN_SECONDS)
-    if len(model.encode.predictions(outputs)) != len(rows):
+    if len(model.encode.predictions(outputs, len(rows))) != len(rows):
         raise TrialFailed("the model does not give one answer for each row")
     return outputs[-1].reshape(len(rows), -1).astype(np.float64)
 

@@ -91,8 +91,8 @@ class Access:
             raise Unauthenticated("this API key is unknown or revoked")
         return key
 
-    def count(self, tenant: str, predictions: int) -> None:
-        """Count predictions before they are made.
+    def check_quota(self, tenant: str, predictions: int) -> None:
+        """Pass when the tenant may have so many more predictions.
 
         The limit is approximate: what other environments have predicted in the last seconds is not known here.
 
@@ -103,7 +103,10 @@ class Access:
         if self._quota and state.predictions + state.pending + predictions > self._quota:
             message = f"the month's {self._quota} predictions are used up, or would be by these {predictions}"
             raise QuotaExceeded(message, retry_after=_seconds_left(self._clock()))
-        state.pending += predictions
+
+    def count(self, tenant: str, predictions: int) -> None:
+        """Count predictions that have been answered."""
+        self._tenants[tenant].pending += predictions
 
     def _find(self, secret: str, now: float) -> Key | None:
         known = self._known.get(secret)

@@ -62,13 +62,16 @@ class OpenInference:
         trace.mark("load")
         asked = self._bodies.read(request, model.plan)
         trace.fields["instances"] = asked.batch
-        self._access.count(tenant, asked.batch)
+        self._access.check_quota(tenant, asked.batch)
         trace.mark("decode")
         names = [output.name for output in asked.outputs]
-        arrays = predict(model, asked.tensors, self._watchdog, call.deadline, names)
-        trace.mark("run")
+        try:
+            arrays = predict(model, asked.tensors, self._watchdog, call.deadline, names)
+        finally:
+            trace.mark("run")
         answer = write_answer(asked, arrays, model.plan, target.model, served.version)
         answer = encoded(answer, request.headers.get("accept-encoding", ""))
+        self._access.count(tenant, asked.batch)
         trace.mark("encode")
         return answer
 

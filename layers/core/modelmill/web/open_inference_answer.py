@@ -29,7 +29,7 @@ def write_answer(asked: InferBody, arrays: list[Array], plan: TensorPlan, model:
         TooLarge: the answer would not fit; says how large a batch would.
     """
     outputs = [_classified(output, array, plan) for output, array in zip(asked.outputs, arrays, strict=True)]
-    if sum(array.size for _, array in outputs) > SURELY_FIT:
+    if sum(array.size for _, array in outputs) > SURELY_FIT or any(array.dtype == object for _, array in outputs):
         _check_size(outputs, asked.batch)
     described: list[dict[str, Any]] = []
     parts: list[Any] = []
@@ -72,7 +72,9 @@ def _check_size(outputs: list[tuple[TensorOutput, Array]], batch: int) -> None:
 
 
 def _size(output: TensorOutput, array: Array) -> float:
-    if output.binary and output.datatype != "BYTES":
+    if output.datatype == "BYTES":
+        return sum(map(len, array.ravel().tolist()))
+    if output.binary:
         return array.nbytes
     values = array.ravel()
     sample = values[:: max(1, values.size // SAMPLE)]

@@ -16,6 +16,7 @@ from modelmill.errors import (
 from modelmill.ids import check_name
 from modelmill.models.registry import LIVE
 from modelmill.serving.choice import Choice
+from modelmill.web.content_encoding import decoded
 
 MAX_BODY_BYTES = 6_000_000
 MAX_INSTANCES = 10_000
@@ -45,6 +46,8 @@ def read_predict_body(headers: dict[str, str], body: bytes) -> PredictBody:
         raise UnsupportedMediaType(f"send the body as application/json, not {content_type[:80]!r}")
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are read; send fewer instances")
+    if coding := headers.get("content-encoding"):
+        body = decoded(coding, body, MAX_BODY_BYTES)
     data = _parse(body)
     if type(data) is not dict:
         raise InvalidRequest('the body must be a JSON object such as {"instances": [{"column": 1}]}')

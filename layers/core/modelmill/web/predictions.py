@@ -47,14 +47,15 @@ class Predictions:
         if body.choice:
             check_choice(body.choice, model.labels)
         tensors = model.decode(body.instances)
-        self._access.count(tenant, count)
+        self._access.check_quota(tenant, count)
         trace.mark("decode")
-        outputs = predict(model, tensors, self._watchdog, call.deadline)
-        trace.mark("run")
-        predictions = _predictions(model.encode, outputs, body.choice)
-        if len(predictions) != count:
-            raise _no_batches(len(predictions), count)
+        try:
+            outputs = predict(model, tensors, self._watchdog, call.deadline)
+        finally:
+            trace.mark("run")
+        predictions = _predictions(model.encode, outputs, count, body.choice)
         answer = _predicted(predictions, name, served.version)
+        self._access.count(tenant, count)
         trace.mark("encode")
         return answer
 
@@ -64,8 +65,10 @@ def refuse_with_problem(error: ModelmillError, request_id: str) -> Answer:
     return Answer(error.status, problem_headers(error), orjson.dumps(problem(error, request_id)))
 
 
-def _predictions(encode: Encoder, outputs: Outputs, choice: Choice | None) -> list[Any]:
-    predictions = encode.predictions(outputs)
+def _predictions(encode: Encoder, outputs: Outputs, count: int, choice: Choice | None) -> list[Any]:
+    predictions = encode.predictions(outputs, count)
+    if len(predictions) != count:
+        raise _no_batches(len(predictions), count)
     if choice is None or encode.scores is None:
         return predictions
     return [choose(prediction, encode.scores, choice) for prediction in predictions]
