@@ -23,6 +23,8 @@ ANSWER_SECONDS = 25.0
 # Of the function's memory; the rest is for Python, requests and answers.
 MEMORY_FOR_MODELS = 0.6
 MEMORY_FOR_RUNS = 0.25
+# All that it may take once its modules are loaded.
+MEMORY_TO_GROW = 0.9
 
 
 @cache
@@ -39,7 +41,7 @@ def inference() -> Inference:
     bundles = BundleReader(aws().objects(settings.store_bucket))
     memory = int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) * 1024 * 1024
     bound_run_memory(int(memory * MEMORY_FOR_RUNS))
-    bound_process_memory(memory)
+    bound_process_memory(int(memory * MEMORY_TO_GROW))
     server = ModelServer(TableRegistry(table), bundles, Sessions(int(memory * MEMORY_FOR_MODELS)))
     access = Access(TableKeys(table), settings.max_monthly_predictions)
     return Inference(access, server, partial(os.write, 1))

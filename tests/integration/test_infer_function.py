@@ -1,5 +1,6 @@
 """The function itself, over DynamoDB and S3 (moto): what `admit` registers, `infer` serves, and nothing else."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,12 @@ def served(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setenv(name, value)
     with moto_over_http() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        limits = resource.getrlimit(resource.RLIMIT_DATA)
         forget()
         yield cloud
         forget()
+        # The function bounds the memory of its process, which here is everybody's.
+        resource.setrlimit(resource.RLIMIT_DATA, limits)
 
 
 def forget() -> None:

@@ -2,6 +2,7 @@
 
 import resource
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -9,6 +10,9 @@ import onnxruntime as ort
 ENV_ALLOCATORS = ("session.use_env_allocators", "1")
 # Weights stay outside of the arena, which is for what runs need for a moment.
 WEIGHTS_OUTSIDE = ("session.use_device_allocator_for_initializers", "1")
+
+# Where https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html has them.
+DATA_PAGES = 5
 
 _ARENA_GROWS_BY_WHAT_IS_ASKED = 1
 _SHRINK = ("memory.enable_memory_arena_shrinkage", "cpu:0")
@@ -31,13 +35,14 @@ def bound_run_memory(max_bytes: int) -> None:
 
 
 def bound_process_memory(max_bytes: int) -> None:
-    """Refuse this process more memory of its own than that: texts, for one, lie outside of the arena.
+    """Let this process grow by so much memory of its own from now on: texts, for one, lie outside of the arena.
 
     Files that are mapped do not count. What is refused is a MemoryError, or a run that fails, instead of the end of the
     process.
     """
+    taken = int(Path("/proc/self/statm").read_text().split()[DATA_PAGES]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (max_bytes, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (taken + max_bytes, hard))
 
 
 def release_run_memory() -> None:
