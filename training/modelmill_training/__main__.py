@@ -55,5 +55,5 @@ if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Imported only to recognise frames (by pyarrow, scikit-learn and Keras) and to draw pictures (by Keras).
-    leave_out("pandas", "matplotlib")
+    leave_out("pandas")
     sys.exit(main())

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmill.datasets.schema import Schema
-from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, BundleFile, Manifest
+from modelmill.models.manifest import MANIFEST_FILE, BundleFile, Manifest
 from modelmill.models.signature import CALENDAR_PARTS, Feature
 from modelmill_training.data import MICROSECONDS_PER_DAY, Categories, Table
 from modelmill_training.failures import ModelTooLarge
@@ -57,14 +57,6 @@ def describe_files(folder: Path) -> dict[str, BundleFile]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files[path.name] = BundleFile(digest, path.stat().st_size)
     return files
-
-
-def write_bundle(folder: Path, model: bytes, split: Split, rows: NDArray[np.int64]) -> dict[str, BundleFile]:
-    """The files of the bundle but the manifest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_FILE).write_bytes(model)
-    write_split(folder, split, rows)
-    return describe_files(folder)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from modelmill.jobs.catalogue import AUTO, resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
-from modelmill.models.manifest import Manifest
-from modelmill_training import bundle, onnx_export
+from modelmill.models.manifest import MODEL_FILE, Manifest
+from modelmill_training import bundle, onnx_export, report
 from modelmill_training.environment import Environment
 from modelmill_training.prepare import Prepared, prepare
 from modelmill_training.progress import Progress
@@ -42,7 +42,10 @@ def _save(
 ) -> Manifest:
     progress.report("save")
     folder = environment.model_folder
-    files = bundle.write_bundle(folder, trained.graph, prepared.split, prepared.present_rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL_FILE).write_bytes(trained.graph)
+    bundle.write_split(folder, prepared.split, prepared.present_rows)
+    report.write(folder, trained.report)
     resolved = replace(spec, algorithm=trained.algorithm, hyperparameters=trained.hyperparameters)
     manifest = Manifest(
         kind="tabular",
@@ -61,7 +64,7 @@ def _save(
             "job_id": spec.job_id,
         },
         libraries=bundle.library_versions(trained.libraries),
-        files=files,
+        files=bundle.describe_files(folder),
         created_at=bundle.now(),
         dropped=prepared.dropped,
         leaderboard=trained.leaderboard,

@@ -8,17 +8,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-Phase = Literal["load", "prepare", "fit", "evaluate", "export", "parity", "save"]
+Phase = Literal["load", "prepare", "fit", "evaluate", "export", "parity", "report", "save"]
 
 
 @dataclass(slots=True)
 class Progress:
-    """Writes one line per call, at once, so that people see it live; `phase` is the last one reported."""
+    """Writes one line per call, at once, so that people see it live; `phase` is the last one reported.
+
+    curve: the metrics of each reported step since the last call without a step.
+    """
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
     started: float = field(default_factory=time.monotonic)
     algorithm: str | None = None
     phase: Phase = "load"
+    curve: list[dict[str, Any]] = field(default_factory=list)
 
     def report(
         self,
@@ -29,13 +33,16 @@ class Progress:
     ) -> None:
         """Where the job is; `metrics` are points of the learning curve at `step`."""
         self.phase = phase
+        told = {name: finite(value) for name, value in (metrics or {}).items()}
+        if phase == "fit":
+            self.curve = [*self.curve, {"step": step, **told}] if step is not None and told else []
         self._write(
             {
                 "modelmill": "progress",
                 "phase": phase,
                 "step": step,
                 "total": total,
-                "metrics": {name: finite(value) for name, value in (metrics or {}).items()},
+                "metrics": told,
                 "algorithm": self.algorithm,
                 "elapsed_s": round(self.elapsed, 3),
             }

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from modelmill.jobs.spec import TrainingSpec
-from modelmill_training import bundle, onnx_export, parity, session
+from modelmill_training import bundle, onnx_export, parity, report, session
 from modelmill_training.algorithms import Model, Request, builder
-from modelmill_training.data import Floats, Integers
+from modelmill_training.data import Floats, Integers, Table
 from modelmill_training.fitting import fit
 from modelmill_training.metrics import evaluate
 from modelmill_training.prepare import Prepared
@@ -30,6 +30,7 @@ class Trained:
     placement: dict[str, Any]
     reference: dict[str, Any]
     libraries: tuple[str, ...]
+    report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = field(default=None)
 
 
@@ -49,9 +50,13 @@ class Fitted:
 
     def predict(self, indexes: Integers) -> Floats:
         """Scores of some rows."""
-        if len(indexes) == 0:
+        return self.predict_table(self.prepared.table.take(indexes))
+
+    def predict_table(self, table: Table) -> Floats:
+        """Scores of the rows of a table."""
+        if table.rows == 0:
             return np.zeros((0, max(1, self.prepared.classes)))
-        return self.model.predict(self.prepared.rows(indexes, scaled=self.scaled).features)
+        return self.model.predict(self.prepared.preprocessing.matrix(table, scaled=self.scaled))
 
 
 def train(
@@ -70,6 +75,7 @@ def train(
     progress.algorithm = algorithm
     progress.report("fit")
     fitted = _fit(prepared, spec, algorithm, hyperparameters, progress, seconds)
+    curve = progress.curve
     progress.report("evaluate")
     metrics = _evaluate(fitted, spec.seed)
     progress.report("export")
@@ -77,17 +83,29 @@ def train(
     graph = onnx_export.export(prepared.preprocessing, fitted.model, scaled=fitted.scaled, labels=labels)
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    report, placement = _check_graph(fitted, graph)
-    parity.require(report)
+    agreement, placement = _check_graph(fitted, graph)
+    parity.require(agreement)
+    progress.report("report")
     return Trained(
         algorithm=algorithm,
         hyperparameters=fitted.hyperparameters,
         graph=graph,
         metrics=metrics,
-        parity=report,
+        parity=agreement,
         placement=placement,
         reference=_reference(fitted, spec.seed),
         libraries=builder(algorithm).LIBRARIES,
+        report=report.build(
+            report.Evidence(
+                task=spec.task,
+                algorithm=algorithm,
+                prepared=prepared,
+                predict=fitted.predict_table,
+                metrics=metrics,
+                curve=curve,
+                seed=spec.seed,
+            )
+        ),
     )
 
 
@@ -139,13 +157,13 @@ def _check_graph(fitted: Fitted, graph: bytes) -> tuple[dict[str, Any], dict[str
     source = fitted.predict(rows)
     labels = prepared.target.labels
     if labels is None:
-        report = parity.compare_values(source, outputs, prepared.deviation)
+        agreement = parity.compare_values(source, outputs, prepared.deviation)
     else:
-        report = parity.compare_probabilities(source, outputs, labels)
-    for entry in report["worst"]:
+        agreement = parity.compare_probabilities(source, outputs, labels)
+    for entry in agreement["worst"]:
         entry["row"] = int(prepared.present_rows[rows[entry["row"]]])
     latency = session.latency_us(opened, inputs)
-    return report, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
+    return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
 
 
 def _reference(fitted: Fitted, seed: int) -> dict[str, Any]:

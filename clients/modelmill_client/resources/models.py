@@ -108,6 +108,10 @@ class Models:
         """One version with its signature, metrics, parity and lineage."""
         return self._transport.get(f"{_path(model)}/versions/{version}")
 
+    def report(self, model: str, version: int) -> Json:
+        """How good a trained version is: metrics, curves, importance, warnings, and links to pictures of them."""
+        return self._transport.get(f"{_path(model)}/versions/{version}/report")
+
     def delete_version(self, model: str, version: int) -> None:
         """Removes a version; one that an alias points to is refused."""
         self._transport.delete(f"{_path(model)}/versions/{version}")

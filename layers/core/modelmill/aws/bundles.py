@@ -13,7 +13,11 @@ class StoredBundles:
 
     def manifest(self, tenant: str, model: str, version: int) -> Manifest:
         """See `BundleFiles`."""
-        return Manifest.from_json(self._bucket.read(bundle_prefix(tenant, model, version) + MANIFEST_FILE))
+        return Manifest.from_json(self.read(tenant, model, version, MANIFEST_FILE))
+
+    def read(self, tenant: str, model: str, version: int, name: str) -> bytes:
+        """See `BundleFiles`."""
+        return self._bucket.read(bundle_prefix(tenant, model, version) + name)
 
     def link(self, tenant: str, model: str, version: int, name: str, seconds: int) -> str:
         """See `BundleFiles`."""

@@ -12,6 +12,8 @@ MODEL_FILE = "model.onnx"
 # What serving loads where they are listed: the same model in the form that loads fastest, and its weights.
 SERVING_FILE = "serving.onnx"
 WEIGHTS_FILE = "serving.weights"
+# How good a trained model is, in full; it names the pictures beside it.
+REPORT_FILE = "report.json"
 
 Task = Literal["regression", "binary", "multiclass"]
 

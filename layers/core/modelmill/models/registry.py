@@ -136,6 +136,9 @@ class BundleFiles(Protocol):
     def manifest(self, tenant: str, model: str, version: int) -> Manifest:
         """The manifest of a bundle."""
 
+    def read(self, tenant: str, model: str, version: int, name: str) -> bytes:
+        """The bytes of one file."""
+
     def link(self, tenant: str, model: str, version: int, name: str, seconds: int) -> str:
         """A link to one file, valid for that long."""
 

@@ -1,5 +1,6 @@
 """`/v1/models`: versions, aliases, the ledger, the files of a bundle."""
 
+import json
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -7,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from modelmill.errors import NotFound
 from modelmill.models import promotion, registry, uploads
-from modelmill.models.manifest import MANIFEST_FILE, Manifest
+from modelmill.models.manifest import MANIFEST_FILE, REPORT_FILE, Manifest
 from modelmill.web.bodies import AliasBody, RollbackBody, VersionBody
 from modelmill.web.control import ControlPlane, Cursor, Limit, Services, no_content
 
@@ -20,6 +21,7 @@ def add(control: ControlPlane) -> None:
     """Add the routes."""
     _add_models(control)
     _add_versions(control)
+    _add_files(control)
     _add_aliases(control)
 
 
@@ -83,6 +85,10 @@ def _add_versions(control: ControlPlane) -> None:
         registry.delete_version(services.registry, services.bundles, tenant, model, version)
         return no_content()
 
+
+def _add_files(control: ControlPlane) -> None:
+    http, services = control.http, control.services
+
     @http.get("/v1/models/<model>/versions/<version>/files/<name>", summary="A link to a file", tags=["models"])
     def get_file(model: str, version: VersionNumber, name: str) -> dict[str, Any]:
         tenant = control.demand("read").tenant
@@ -94,6 +100,17 @@ def _add_versions(control: ControlPlane) -> None:
             raise NotFound(f"version {version} of {model!r} has no file {name[:80]!r}; it has {has}")
         url = services.bundles.link(tenant, model, version, name, LINK_SECONDS)
         return {"url": url, "expires_in": LINK_SECONDS}
+
+    @http.get("/v1/models/<model>/versions/<version>/report", summary="How good a version is", tags=["models"])
+    def get_report(model: str, version: VersionNumber) -> dict[str, Any]:
+        tenant = control.demand("read").tenant
+        found = registry.find_version(services.registry, tenant, model, version)
+        files = services.bundles.manifest(tenant, model, version).files if found.manifest_sha256 else {}
+        if REPORT_FILE not in files:
+            raise NotFound(f"version {version} of {model!r} has no report; training makes one, an upload has none")
+        report = json.loads(services.bundles.read(tenant, model, version, REPORT_FILE))
+        links = {name: services.bundles.link(tenant, model, version, name, LINK_SECONDS) for name in report["pictures"]}
+        return report | {"pictures": links, "expires_in": LINK_SECONDS}
 
 
 def _add_aliases(control: ControlPlane) -> None:

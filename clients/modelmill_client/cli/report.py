@@ -1,0 +1,55 @@
+"""`modelmill report`"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from modelmill_client.cli.command import command
+from modelmill_client.cli.metrics import show_metrics
+from modelmill_client.cli.session import Session
+
+MOST_COLUMNS = 20
+REPORT_FILE = "report.json"
+
+
+def report(
+    session: Session,
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[int | None, typer.Argument(min=1, help="A version; the live one without it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for report.json and the pictures (SVG).")
+    ] = None,
+) -> None:
+    """Show how good a trained version is, and save the pictures of it."""
+    models = session.client.models
+    number = version or models.resolve(model)["version"]
+    found = models.report(model, number)
+    written = _save(session, found, model, number, out) if out else []
+    session.show(found, lambda: _show(session, found, written))
+
+
+def _save(session: Session, found: dict[str, Any], model: str, version: int, folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [REPORT_FILE, *found["pictures"]]
+    return [session.client.models.download(model, version, name, folder) for name in names]
+
+
+def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
+    session.table(("warning", "what"), ((each["code"], each["message"]) for each in found["warnings"]))
+    show_metrics(session, found["metrics"])
+    importance = found["feature_importance"]
+    columns = importance["columns"][:MOST_COLUMNS]
+    session.table(
+        ("column", f"fall of {importance['metric']} when shuffled#"),
+        ((each["column"], each["importance"]) for each in columns),
+    )
+    for path in written:
+        session.say(str(path))
+    if not written:
+        session.say(f"--out FOLDER saves the pictures: {', '.join(found['pictures'])}")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    command(app, "report")(report)

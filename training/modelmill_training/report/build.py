@@ -1,0 +1,99 @@
+"""The numbers of a report, all of held-out rows unless they say otherwise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from modelmill.models.manifest import Task
+from modelmill_training.data import Floats, Integers, Table
+from modelmill_training.metrics import SCORE, evaluate
+from modelmill_training.prepare import Prepared
+from modelmill_training.report import curves
+from modelmill_training.report.importance import permutation_importance
+from modelmill_training.report.warnings import leakage, overfitting, small_parts
+
+REPORT_VERSION = 1
+MAX_ROWS = 2_000
+# Of classes more than these no person compares curves.
+MAX_CLASSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a report is made from.
+
+    predict: scores for rows of a table. metrics: of each part. curve: metrics of epochs, where there were any.
+    """
+
+    task: Task
+    algorithm: str
+    prepared: Prepared
+    predict: Callable[[Table], Floats]
+    metrics: dict[str, dict[str, Any]]
+    curve: list[dict[str, Any]]
+    seed: int
+
+
+def build(evidence: Evidence) -> dict[str, Any]:
+    """The report, JSON-ready; what the rows do not allow is left out or empty."""
+    prepared = evidence.prepared
+    rows = _sample(prepared.split.test, evidence.seed)
+    table, truth = prepared.table.take(rows), prepared.target.values[rows]
+    scores = evidence.predict(table)
+    warnings = [
+        *small_parts(prepared.split),
+        *overfitting(evidence.task, evidence.metrics),
+        *leakage(evidence.task, prepared, evidence.seed),
+    ]
+    return {
+        "report_version": REPORT_VERSION,
+        "task": evidence.task,
+        "algorithm": evidence.algorithm,
+        "labels": prepared.target.labels,
+        "rows": prepared.split.to_dict() | {"drawn": len(rows)},
+        "metrics": evidence.metrics,
+        "warnings": warnings,
+        "feature_importance": {
+            "metric": SCORE[evidence.task],
+            "columns": permutation_importance(_used(prepared, table), _scorer(evidence, truth), evidence.seed),
+        },
+        "learning_curve": evidence.curve,
+        **_curves(truth, scores, prepared.target.labels),
+    }
+
+
+def _curves(truth: Any, scores: Floats, labels: list[str] | None) -> dict[str, Any]:
+    if labels is None:
+        return {"residuals": curves.residuals(truth, scores[:, 0])}
+    # Of two classes the second says all.
+    places = [1] if len(labels) == 2 else range(len(labels))
+    drawn = [(labels[place], truth == place, scores[:, place]) for place in places][:MAX_CLASSES]
+    mixed = [entry for entry in drawn if 0 < np.count_nonzero(entry[1]) < len(truth)]
+    return {
+        "roc": [curves.roc(*entry) for entry in mixed],
+        "precision_recall": [curves.precision_recall(*entry) for entry in mixed],
+        "calibration": [curves.calibration(*entry) for entry in mixed],
+    }
+
+
+def _scorer(evidence: Evidence, truth: Any) -> Callable[[Table], float | None]:
+    labels, metric = evidence.prepared.target.labels, SCORE[evidence.task]
+
+    def score(table: Table) -> float | None:
+        value: float | None = evaluate(truth, evidence.predict(table), labels).get(metric)
+        return value
+
+    return score
+
+
+def _used(prepared: Prepared, table: Table) -> Table:
+    names = [feature.name for feature in prepared.preprocessing.features]
+    return Table(table.rows, {name: table.columns[name] for name in names})
+
+
+def _sample(rows: Integers, seed: int) -> Integers:
+    if len(rows) <= MAX_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))

@@ -1,0 +1,140 @@
+"""Pictures of a report as SVG files, drawn from its numbers alone."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 6.4, 4.8
+MAX_BARS = 20
+MAX_NAME = 40
+MAX_CELLS_WITH_NUMBERS = 15
+
+# The same report gives the same bytes.
+SETTINGS: Any = {
+    "svg.hashsalt": "modelmill",
+    "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+    "text.parse_math": False,
+}
+METADATA = {"Date": None}
+
+
+def draw(report: dict[str, Any], folder: Path) -> list[str]:
+    """Write what the report has numbers for; the names of the files."""
+    names = []
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        # Whoever looks at the picture has fonts of their own.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        for name, has, paint in PICTURES:
+            if has(report):
+                figure = Figure(figsize=(WIDTH, HEIGHT))
+                paint(figure.subplots(), report)
+                figure.savefig(folder / f"{name}.svg", metadata=METADATA)
+                names.append(f"{name}.svg")
+    return names
+
+
+def _confusion_matrix(axes: Axes, report: dict[str, Any]) -> None:
+    labels, matrix = list(map(_name, report["labels"])), report["metrics"]["test"]["confusion_matrix"]
+    axes.imshow(matrix, cmap="Blues")
+    axes.set(title="Confusion matrix, held-out rows", xlabel="predicted", ylabel="truth")
+    axes.set_xticks(range(len(labels)), labels, rotation=90 if len(labels) > 5 else 0)
+    axes.set_yticks(range(len(labels)), labels)
+    if len(labels) > MAX_CELLS_WITH_NUMBERS:
+        return
+    largest = max(map(max, matrix)) or 1
+    for row, counts in enumerate(matrix):
+        for column, count in enumerate(counts):
+            colour = "white" if count > largest / 2 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=colour)
+
+
+def _roc(axes: Axes, report: dict[str, Any]) -> None:
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    _lines(axes, report["roc"], "auc")
+    axes.set(title="ROC, held-out rows", xlabel="false positive rate", ylabel="true positive rate")
+
+
+def _precision_recall(axes: Axes, report: dict[str, Any]) -> None:
+    _lines(axes, report["precision_recall"], "average_precision")
+    axes.set(title="Precision and recall, held-out rows", xlabel="recall", ylabel="precision", ylim=(0, 1.05))
+
+
+def _lines(axes: Axes, curves: list[dict[str, Any]], area: str) -> None:
+    for curve in curves:
+        axes.plot(*zip(*curve["points"], strict=True), label=f"{_name(curve['label'])} ({curve[area]:.3f})")
+    axes.legend(fontsize="small")
+
+
+def _calibration(axes: Axes, report: dict[str, Any]) -> None:
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for curve in report["calibration"]:
+        points = [(each["predicted"], each["observed"]) for each in curve["bins"]]
+        axes.plot(*zip(*points, strict=True), marker="o", label=_name(curve["label"]))
+    axes.legend(fontsize="small")
+    axes.set(title="Calibration, held-out rows", xlabel="predicted probability", ylabel="observed share")
+
+
+def _residuals(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["residuals"]
+    axes.scatter(found["predicted"], found["residual"], s=8, alpha=0.6)
+    axes.axhline(0, color="grey", linestyle=":")
+    axes.set(title="Residuals, held-out rows", xlabel="predicted", ylabel="truth − predicted")
+
+
+def _truth_and_prediction(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["residuals"]
+    ends = [min(found["truth"]), max(found["truth"])]
+    axes.plot(ends, ends, color="grey", linestyle=":")
+    axes.scatter(found["truth"], found["predicted"], s=8, alpha=0.6)
+    axes.set(title="Truth and prediction, held-out rows", xlabel="truth", ylabel="predicted")
+
+
+def _learning_curve(axes: Axes, report: dict[str, Any]) -> None:
+    curve = report["learning_curve"]
+    for name, label in (("loss", "train"), ("val_loss", "validation")):
+        points = [(each["step"], each[name]) for each in curve if each.get(name) is not None]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=label)
+    axes.legend()
+    axes.set(title="Learning curve", xlabel="epoch", ylabel="loss")
+
+
+def _feature_importance(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["feature_importance"]
+    top = found["columns"][:MAX_BARS][::-1]
+    axes.barh([_name(each["column"]) for each in top], [each["importance"] for each in top])
+    axes.set(title="Feature importance, held-out rows", xlabel=f"fall of {found['metric']} when shuffled")
+
+
+def _name(text: str) -> str:
+    """Short; matplotlib leaves names that begin with an underscore out of a legend."""
+    short = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
+    return f"\u200b{short}" if short.startswith("_") else short
+
+
+def _present(*path: str) -> Callable[[dict[str, Any]], bool]:
+    def has(report: dict[str, Any]) -> bool:
+        found: Any = report
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return bool(found)
+
+    return has
+
+
+PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict[str, Any]], None]]] = [
+    ("confusion_matrix", _present("metrics", "test", "confusion_matrix"), _confusion_matrix),
+    ("roc", _present("roc"), _roc),
+    ("precision_recall", _present("precision_recall"), _precision_recall),
+    ("calibration", _present("calibration"), _calibration),
+    ("residuals", _present("residuals", "truth"), _residuals),
+    ("truth_and_prediction", _present("residuals", "truth"), _truth_and_prediction),
+    ("learning_curve", _present("learning_curve"), _learning_curve),
+    ("feature_importance", _present("feature_importance", "columns"), _feature_importance),
+]
