@@ -70,6 +70,22 @@ def test_the_command_predicts_a_file(modelmill: Command, model: str, wine: Path)
     assert sum(row["prediction"] == row["cultivar"] for row in rows) / len(rows) > 0.95
 
 
+def test_the_report_and_its_pictures_can_be_had(client: Client, modelmill: Command, model: str, tmp_path: Path) -> None:
+    # given a trained version, when its report is asked for, and its pictures are saved
+    report = client.models.report(model, 1)
+    result = modelmill("report", model, "--out", str(tmp_path / "report"))
+
+    # then it tells what the version tells and more, and the pictures are there and can be fetched
+    assert report["metrics"] == client.models.version(model, 1)["metrics"]
+    assert {"confusion_matrix.svg", "roc.svg", "feature_importance.svg"} <= report["pictures"].keys()
+    assert httpx.get(report["pictures"]["roc.svg"]).text.startswith("<?xml")
+    assert result.returncode == 0, result.stderr
+    saved = {path.name for path in (tmp_path / "report").iterdir()}
+    assert saved == {"report.json", *report["pictures"]}
+    for shown in ("accuracy", "when shuffled", "flavanoids"):
+        assert shown in result.stdout
+
+
 def test_a_broken_file_is_rejected_with_the_line(modelmill: Command, tmp_path: Path) -> None:
     (tmp_path / "broken.csv").write_text("a,b\n1,2\n3,4,5\n")
 

@@ -145,7 +145,10 @@ ALL = [
     *(["datasets", name] for name in ("upload", "wait", "list", "show", "delete")),
     *([name] for name in ("train", "jobs", "stop", "logs", "algorithms")),
     ["models", "upload"],
-    *([name] for name in ("models", "versions", "promote", "rollback", "ledger", "download", "delete", "predict")),
+    *(
+        [name]
+        for name in ("models", "versions", "promote", "rollback", "ledger", "report", "download", "delete", "predict")
+    ),
     ["keys"],
     *(["keys", name] for name in ("create", "list", "revoke")),
     ["usage"],

@@ -241,6 +241,7 @@ def test_a_version_that_is_not_ready_has_no_files_and_cannot_be_promoted(cloud: 
     asked(cloud)
 
     assert cloud.call("GET", "/v1/models/m/versions/1/files/manifest.json").status == 404
+    assert "has no report" in cloud.call("GET", "/v1/models/m/versions/1/report").body["detail"]
     assert cloud.call("PUT", "/v1/models/m/aliases/live", {"version": 1, "reason": "x"}).status == 409
 
 

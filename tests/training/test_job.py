@@ -1,6 +1,7 @@
 """Jobs from the start to the bundle: what is written, and that the graph says what the model says."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,10 @@ def test_the_entry_leaves_a_bundle_and_tells_its_progress(tmp_path: Path) -> Non
 
     assert (result.returncode, tree.failure) == (0, None), result.stderr
     names = {path.name for path in (tree.root / "model").iterdir()}
-    assert names == {"model.onnx", "split.parquet", "manifest.json"}
+    assert {"model.onnx", "split.parquet", "report.json", "manifest.json"} <= names
+    assert {name for name in names if name.endswith(".svg")} == set(
+        json.loads((tree.root / "model" / "report.json").read_text())["pictures"]
+    )
     assert set(tree.manifest.files) == names - {"manifest.json"}
     for name, file in tree.manifest.files.items():
         content = (tree.root / "model" / name).read_bytes()

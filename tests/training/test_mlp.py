@@ -1,5 +1,6 @@
 """Keras networks, textbook ones among them; all in one process, since TensorFlow is slow to import."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_nets_learn_and_their_graph_agrees(trees: dict[str, Tree], name: str, me
     assert manifest.parity["passed"]
     assert manifest.parity["max_error"] < 1e-5
     assert manifest.parity["label_flips"] == 0
+
+
+def test_the_report_shows_how_a_net_learned(trees: dict[str, Tree]) -> None:
+    report = json.loads((trees["no hidden layer"].root / "model" / "report.json").read_text())
+
+    assert report["learning_curve"][0].keys() >= {"step", "loss", "val_loss"}
+    assert report["learning_curve"][-1]["loss"] < report["learning_curve"][0]["loss"]
+    assert "learning_curve.svg" in report["pictures"]
 
 
 def test_one_graph_holds_preprocessing_and_net(trees: dict[str, Tree]) -> None:

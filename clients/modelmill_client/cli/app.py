@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from modelmill_client.cli import account, algorithms, datasets, jobs, keys, models, predict, train, up
+from modelmill_client.cli import account, algorithms, datasets, jobs, keys, models, predict, report, train, up
 
 app = typer.Typer(
     name="modelmill",
@@ -42,6 +42,7 @@ app.add_typer(datasets.app)
 train.register(app)
 jobs.register(app)
 models.register(app)
+report.register(app)
 predict.register(app)
 algorithms.register(app)
 app.add_typer(keys.app)

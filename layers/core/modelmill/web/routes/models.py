@@ -108,7 +108,7 @@ def _add_files(control: ControlPlane) -> None:
         files = services.bundles.manifest(tenant, model, version).files if found.manifest_sha256 else {}
         if REPORT_FILE not in files:
             raise NotFound(f"version {version} of {model!r} has no report; training makes one, an upload has none")
-        report = json.loads(services.bundles.read(tenant, model, version, REPORT_FILE))
+        report: dict[str, Any] = json.loads(services.bundles.read(tenant, model, version, REPORT_FILE))
         links = {name: services.bundles.link(tenant, model, version, name, LINK_SECONDS) for name in report["pictures"]}
         return report | {"pictures": links, "expires_in": LINK_SECONDS}
 
