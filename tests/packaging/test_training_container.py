@@ -84,7 +84,7 @@ def test_a_job_runs_to_its_bundle_in_the_image(tmp_path: Path, image: Path, whee
     assert manifest.libraries["python"].startswith("3.12.")
     assert manifest.libraries["keras"] == "3.15.1"
     phases = {line.get("phase") for line in progress_lines(result.stdout)}
-    assert {"load", "fit", "parity", "save"} <= phases
+    assert {"load", "fit", "parity", "report", "save"} <= phases
 
 
 def test_wheels_that_cannot_be_installed_are_a_failure(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_entry_leaves_a_bundle_and_tells_its_progress(tmp_path: Path) -> Non
         content = (tree.root / "model" / name).read_bytes()
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file.bytes, file.sha256)
     phases = [line["phase"] for line in progress_lines(result.stdout)]
-    assert list(dict.fromkeys(phases)) == ["load", "prepare", "fit", "evaluate", "export", "parity", "save"]
+    assert list(dict.fromkeys(phases)) == ["load", "prepare", "fit", "evaluate", "export", "parity", "report", "save"]
 
 
 def test_a_linear_job_imports_no_tensorflow(tmp_path: Path) -> None:
