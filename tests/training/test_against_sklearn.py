@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -12,8 +14,12 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import f1_score, log_loss, mean_squared_error, r2_score, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from tests.ml_tree import Tree, builtin
 from tests.training.conftest import Train
@@ -32,9 +38,31 @@ def scaled(estimator: Any) -> Any:
     return make_pipeline(StandardScaler(), estimator)
 
 
+def machines(**settings: Any) -> Any:
+    """Probabilities of support vector machines as scikit-learn's documentation recommends them."""
+    folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
+    calibrated = CalibratedClassifierCV(SVC(gamma="auto", tol=1e-5, **settings), ensemble=False, cv=folds)
+    return scaled(OneVsRestClassifier(calibrated))
+
+
+def scaled_target(estimator: Any) -> Any:
+    return TransformedTargetRegressor(estimator, transformer=StandardScaler())
+
+
 CLASSIFIERS = [
     ("linear", {}, scaled(LogisticRegression(max_iter=1000))),
     ("linear", {"C": 0.01, "class_weight": "balanced"}, scaled(LogisticRegression(C=0.01, class_weight="balanced"))),
+    ("svm", {}, machines()),
+    ("svm", {"C": 10, "gamma": None, "kernel": "poly", "degree": 2}, machines(C=10, kernel="poly", degree=2, coef0=1)),
+    ("svm", {"C": 0.1, "kernel": "linear"}, machines(C=0.1, kernel="linear")),
+    ("decision_tree", {"ccp_alpha": 0}, DecisionTreeClassifier(random_state=SEED)),
+    (
+        "decision_tree",
+        {"criterion": "entropy", "max_depth": 4, "ccp_alpha": 0.02, "class_weight": "balanced"},
+        DecisionTreeClassifier(
+            criterion="entropy", max_depth=4, ccp_alpha=0.02, class_weight="balanced", random_state=SEED
+        ),
+    ),
     ("random_forest", {}, RandomForestClassifier(random_state=SEED)),
     (
         "random_forest",
@@ -50,6 +78,18 @@ CLASSIFIERS = [
 REGRESSORS = [
     ("linear", {}, LinearRegression()),
     ("linear", {"alpha": 10}, scaled(Ridge(alpha=10))),
+    ("svm", {}, scaled_target(scaled(SVR(gamma="auto", tol=1e-5)))),
+    (
+        "svm",
+        {"kernel": "poly", "gamma": 0.01, "coef0": 2, "epsilon": 0.3},
+        scaled_target(scaled(SVR(kernel="poly", gamma=0.01, coef0=2, epsilon=0.3, tol=1e-5))),
+    ),
+    ("svm", {"kernel": "linear", "C": 0.5}, scaled_target(scaled(SVR(kernel="linear", C=0.5, tol=1e-5)))),
+    (
+        "decision_tree",
+        {"ccp_alpha": 0.01, "min_samples_leaf": 3},
+        scaled_target(DecisionTreeRegressor(ccp_alpha=0.01, min_samples_leaf=3, random_state=SEED)),
+    ),
     ("random_forest", {}, RandomForestRegressor(random_state=SEED)),
     (
         "gradient_boosting",

@@ -21,6 +21,15 @@ def checkerboard(rows: int = 900) -> Data:
     return Data({**columns, "target": ("integer", labels)}, "target", "binary")
 
 
+def circles(rows: int = 300) -> Data:
+    """Two classes that a smooth curve separates, with noise around it."""
+    random = np.random.default_rng(1)
+    points = random.normal(size=(rows, 4))
+    labels = (np.linalg.norm(points, axis=1) + random.normal(0, 0.2, rows) > 1.9).astype(int).tolist()
+    columns: Columns = {name: ("number", points[:, place].tolist()) for place, name in enumerate("abcd")}
+    return Data({**columns, "target": ("integer", labels)}, "target", "binary")
+
+
 def board_of(tree: Any) -> dict[str, dict[str, Any]]:
     return {line["algorithm"]: line for line in tree.manifest.leaderboard}
 
@@ -29,11 +38,11 @@ def test_the_best_is_trained_and_all_are_listed(train: Train, capsys: pytest.Cap
     tree = train(checkerboard(), "auto")
 
     board = tree.manifest.leaderboard or []
-    assert {line["algorithm"] for line in board} == {"linear", "random_forest", "gradient_boosting", "mlp"}
+    assert {line["algorithm"] for line in board} == {"linear", "random_forest", "gradient_boosting", "svm", "mlp"}
     assert tree.manifest.algorithm == board[0]["algorithm"] != "linear"
     assert tree.manifest.spec["algorithm"] == board[0]["algorithm"]
     assert tree.manifest.metrics["test"]["accuracy"] > 0.95
-    assert [line["score"] for line in board[:3]] == sorted((line["score"] for line in board[:3]), reverse=True)
+    assert [line["score"] for line in board[:4]] == sorted((line["score"] for line in board[:4]), reverse=True)
     assert {line["metric"] for line in board} == {"roc_auc"}
     assert board_of(tree)["mlp"]["status"] == "dropped"
     assert "few for a net" in board_of(tree)["mlp"]["reason"]
@@ -78,7 +87,7 @@ def test_a_candidate_that_breaks_drops_out_with_the_reason(train: Train, monkeyp
     monkeypatch.setattr(linear, "fit", broken)
     tree = train(builtin("diabetes"), "auto")
     assert board_of(tree)["linear"]["reason"] == "ValueError: the matrix is singular"
-    assert tree.manifest.algorithm in ("random_forest", "gradient_boosting")
+    assert tree.manifest.algorithm in ("random_forest", "gradient_boosting", "svm")
 
 
 def test_a_winner_that_is_too_large_gives_way_to_the_next(train: Train) -> None:
@@ -86,9 +95,10 @@ def test_a_winner_that_is_too_large_gives_way_to_the_next(train: Train) -> None:
     assert tree.manifest.algorithm == "linear"
     board = board_of(tree)
     assert board["gradient_boosting"]["score"] > board["linear"]["score"]
-    assert board["gradient_boosting"]["status"] == board["random_forest"]["status"] == "dropped"
+    assert {board[name]["status"] for name in ("gradient_boosting", "random_forest", "svm")} == {"dropped"}
     assert "ask for a lower max_iter" in board["gradient_boosting"]["reason"]
     assert "ask for fewer trees" in board["random_forest"]["reason"]
+    assert "ask for a lower max_rows" in board["svm"]["reason"]
 
 
 def test_nothing_left_fails_with_all_reasons(train: Train) -> None:
@@ -96,6 +106,19 @@ def test_nothing_left_fails_with_all_reasons(train: Train) -> None:
     assert tree.failure is not None
     assert tree.failure.startswith("no_candidate: No algorithm could be trained (")
     assert "use fewer columns" in tree.failure
+
+
+def test_support_vectors_win_where_curves_are_smooth(train: Train) -> None:
+    board = board_of(train(circles(), "auto"))
+    assert board["svm"]["score"] > max(
+        board[name]["score"] for name in ("linear", "gradient_boosting", "random_forest")
+    )
+
+
+def test_many_rows_are_too_many_for_support_vectors(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "SVM_ROWS", 600)
+    board = board_of(train(checkerboard(), "auto"))
+    assert board["svm"]["reason"] == "not tried: 628 training rows are many for svm, which is tried up to 600"
 
 
 def test_large_data_is_sampled_in_proportion(monkeypatch: pytest.MonkeyPatch, train: Train) -> None:
@@ -121,7 +144,7 @@ def test_the_time_to_train_the_leader_on_all_rows_stays_reserved(train: Train, m
     fit = auto.fit
 
     def slow(name: str, request: Any) -> Any:
-        time.sleep({"linear": 0.0, "gradient_boosting": 0.1, "random_forest": 0.5}[name])
+        time.sleep({"linear": 0.0, "gradient_boosting": 0.1, "random_forest": 0.5, "svm": 0.5}[name])
         return fit(name, request)
 
     monkeypatch.setattr(auto, "fit", slow)

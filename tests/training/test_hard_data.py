@@ -12,7 +12,7 @@ from modelmill_training.algorithms.linear import LinearModel
 from tests.ml_tree import Columns, Data, builtin, mixed, run_entry, write_tree
 from tests.training.conftest import Train
 
-ALGORITHMS = ("linear", "random_forest", "gradient_boosting", "auto")
+ALGORITHMS = ("linear", "svm", "decision_tree", "random_forest", "gradient_boosting")
 
 
 def noise(rows: int, task: str = "binary", classes: int = 2, seed: int = 0) -> Data:
@@ -25,7 +25,7 @@ def noise(rows: int, task: str = "binary", classes: int = 2, seed: int = 0) -> D
     return Data({**columns, "target": target}, "target", task)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "auto"])
 @pytest.mark.parametrize(("task", "classes"), [("regression", 0), ("binary", 2), ("multiclass", 3)])
 @pytest.mark.parametrize("rows", [5, 10, 30])
 def test_few_rows(train: Train, algorithm: str, task: str, classes: int, rows: int) -> None:
@@ -47,13 +47,13 @@ def test_what_cannot_be_computed_is_null(train: Train) -> None:
     assert tree.manifest.metrics["test"]["accuracy"] == 1.0
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "auto"])
 def test_labels_at_random_still_train(train: Train, algorithm: str) -> None:
     tree = train(noise(300), algorithm)
     assert 0.2 < tree.manifest.metrics["test"]["accuracy"] < 0.8
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_reported_error_is_that_of_the_graph_also_far_from_zero(train: Train, algorithm: str) -> None:
     data = builtin("diabetes")
     moved = [1.7e9 + 600 * value for value in np.array(data.values("target")) / 77]
@@ -65,7 +65,7 @@ def test_the_reported_error_is_that_of_the_graph_also_far_from_zero(train: Train
     assert tree.manifest.metrics["test"]["rmse"] == pytest.approx(math.sqrt(np.mean(errors**2)), rel=1e-3)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize(("offset", "scale"), [(1.7e9, 1000.0), (-1e-9, 1e-12), (1e12, 1.0), (0.0, 1e30)])
 def test_targets_of_any_magnitude_pass_the_gate(train: Train, algorithm: str, offset: float, scale: float) -> None:
     data = builtin("diabetes")
@@ -76,7 +76,7 @@ def test_targets_of_any_magnitude_pass_the_gate(train: Train, algorithm: str, of
     assert tree.manifest.metrics["test"]["r2"] > 0.2
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_numbers_beyond_float32_and_infinities(train: Train, algorithm: str) -> None:
     data = builtin("wine")
     values = data.values("alcohol")
@@ -84,10 +84,10 @@ def test_numbers_beyond_float32_and_infinities(train: Train, algorithm: str) -> 
     holes = [math.inf if row % 7 == 0 else -math.inf if row % 7 == 1 else value for row, value in enumerate(values)]
     tree = train(data.with_columns(huge=("number", huge), holes=("number", holes)), algorithm)
     assert tree.failure is None
-    assert tree.manifest.metrics["test"]["accuracy"] > 0.8
+    assert tree.manifest.metrics["test"]["accuracy"] > (0.65 if algorithm == "decision_tree" else 0.8)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS[:3])
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("task", ["regression", "multiclass"])
 def test_numbers_that_float32_rounds_to_zero(train: Train, algorithm: str, task: str) -> None:
     data = noise(60, task, classes=3)
@@ -135,6 +135,8 @@ def test_many_categories_are_capped(train: Train) -> None:
         ({}, {"features": ["a", "z"]}, "unknown_column", "'z'"),
         ({}, {"hyperparameters": {"C": -1}}, "invalid_request", "hyperparameters.C: got -1"),
         ({}, {"algorithm": "random_forest", "max_model_bytes": 5000}, "model_too_large", "fewer trees"),
+        ({}, {"algorithm": "decision_tree", "max_model_bytes": 500}, "model_too_large", "lower max_depth"),
+        ({}, {"algorithm": "svm", "max_model_bytes": 500}, "model_too_large", "lower max_rows"),
         ({}, {"algorithm": "gradient_boosting", "max_model_bytes": 500}, "model_too_large", "lower max_iter"),
     ],
 )

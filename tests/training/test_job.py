@@ -14,7 +14,7 @@ from modelmill.models.signature import CALENDAR_PARTS
 from tests.ml_tree import builtin, mixed, progress_lines, run_entry, write_tree
 from tests.training.conftest import Train
 
-TABULAR = ("linear", "random_forest", "gradient_boosting")
+TABULAR = ("linear", "svm", "decision_tree", "random_forest", "gradient_boosting")
 
 
 def test_the_entry_leaves_a_bundle_and_tells_its_progress(tmp_path: Path) -> None:

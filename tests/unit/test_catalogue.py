@@ -32,7 +32,7 @@ def test_nothing_given_means_all_defaults(name: str) -> None:
 
 
 def test_the_entries_are_those_of_the_plan() -> None:
-    assert sorted(CATALOGUE) == ["auto", "gradient_boosting", "linear", "mlp", "random_forest"]
+    assert list(CATALOGUE) == ["auto", "linear", "svm", "decision_tree", "random_forest", "gradient_boosting", "mlp"]
 
 
 def test_given_values_replace_defaults_and_take_the_schemas_type() -> None:
@@ -61,6 +61,9 @@ def test_defaults_cannot_be_changed_through_the_result() -> None:
         ("linear", {"C": float("nan")}, "hyperparameters.C", "got nan", "a number"),
         ("random_forest", {"trees": 0.5}, "hyperparameters.trees", "got 0.5", "an integer from 1 to 2000 or null"),
         ("random_forest", {"max_features": 3}, "hyperparameters.max_features", "got 3", "'sqrt', 'log2', 'all', null"),
+        ("svm", {"kernel": "sigmoid"}, "hyperparameters.kernel", "got 'sigmoid'", "one of 'rbf', 'poly', 'linear'"),
+        ("svm", {"max_rows": 10**6}, "hyperparameters.max_rows", "got 1000000", "an integer from 100 to 50000"),
+        ("decision_tree", {"ccp_alpha": -1}, "hyperparameters.ccp_alpha", "got -1", "a number from 0 to 10 or null"),
         ("linear", {"trees": 5}, "hyperparameters.trees", "unknown", "linear takes C, alpha, max_iter"),
     ],
 )
@@ -81,9 +84,9 @@ def test_all_bad_values_are_told_at_once() -> None:
 
 def test_an_unknown_algorithm_is_told_with_those_there_are() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        resolve_hyperparameters("svm", {})
+        resolve_hyperparameters("perceptron", {})
     assert caught.value.errors[0].field == "algorithm"
-    assert "auto, linear, random_forest, gradient_boosting, mlp" in caught.value.detail
+    assert "auto, linear, svm, decision_tree, random_forest, gradient_boosting, mlp" in caught.value.detail
 
 
 def test_listing_needs_no_library() -> None:

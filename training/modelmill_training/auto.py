@@ -20,9 +20,12 @@ from modelmill_training.progress import Progress
 from modelmill_training.trained import Trained, sample, train
 
 # Cheapest first; the first one is always tried to the end, so that the smallest budget still brings something.
-CANDIDATES = ("linear", "gradient_boosting", "random_forest", "mlp")
+CANDIDATES = ("linear", "gradient_boosting", "random_forest", "svm", "mlp")
 MAX_ROWS = 50_000
 FOLDS = 3
+
+# Above these, others are as good in less time.
+SVM_ROWS = 5000
 
 # Below these, importing TensorFlow costs more than a net can bring.
 MLP_ROWS = 1000
@@ -154,6 +157,9 @@ class _Contest:
         if name == "mlp" and len(self.rows) < MLP_ROWS:
             few = f"not tried: {len(self.rows)} training rows are few for a net, which is tried from {MLP_ROWS} on"
             raise OutOfTime(few)
+        if name == "svm" and len(self.rows) > SVM_ROWS:
+            many = f"not tried: {len(self.rows)} training rows are many for svm, which is tried up to {SVM_ROWS}"
+            raise OutOfTime(many)
         if name != CANDIDATES[0]:
             self.clock.require(
                 reserved + (MLP_SECONDS if name == "mlp" else 0.0), "a try, and training the best so far,"

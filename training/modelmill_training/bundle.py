@@ -22,6 +22,8 @@ REFERENCE_ROWS = 200
 REFERENCE_VALUES = 20_000
 
 _SIZE_SETTINGS = {
+    "svm": "ask for a lower max_rows, the kernel linear, or fewer columns",
+    "decision_tree": "ask for a lower max_depth, or a higher min_samples_leaf or ccp_alpha",
     "random_forest": "ask for fewer trees, a lower max_depth or a higher min_samples_leaf",
     "gradient_boosting": "ask for a lower max_iter or max_leaf_nodes",
     "mlp": "ask for fewer or smaller layers",

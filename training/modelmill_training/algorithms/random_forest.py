@@ -1,14 +1,14 @@
 """Random forests whose size follows the number of rows, so that they stay servable."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from modelmill_training.algorithms import Model, Request
-from modelmill_training.algorithms.trees import Tree, write_trees
+from modelmill_training.algorithms.trees import Tree, tree_of, write_trees
 from modelmill_training.bundle import check_size
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import GraphBuilder
@@ -45,24 +45,13 @@ class Forest:
 
     def trees(self) -> list[Tree]:
         """The trees, each value divided by their number."""
-        return [self._tree(estimator.tree_) for estimator in self.estimator.estimators_]
+        members = self.estimator.estimators_
+        grown = (tree_of(member.tree_, classification=self.classification) for member in members)
+        return [replace(tree, values=tree.values / len(members)) for tree in grown]
 
     def write(self, builder: GraphBuilder, features: str) -> str:
         """See `Model`."""
         return write_trees(builder, features, self.trees())
-
-    def _tree(self, tree: Any) -> Tree:
-        values = tree.value[:, 0, :]
-        if self.classification:
-            values = values / values.sum(axis=1, keepdims=True)
-        return Tree(
-            left=tree.children_left,
-            right=tree.children_right,
-            feature=tree.feature,
-            threshold=tree.threshold,
-            leaf=tree.children_left < 0,
-            values=values / len(self.estimator.estimators_),
-        )
 
 
 def fit(request: Request) -> Model:

@@ -34,6 +34,21 @@ class Tree:
         return len(self.leaf)
 
 
+def tree_of(structure: Any, *, classification: bool) -> Tree:
+    """The arrays behind a tree of scikit-learn, its `tree_`; a classifier's values become shares of the classes."""
+    values = structure.value[:, 0, :]
+    if classification:
+        values = values / values.sum(axis=1, keepdims=True)
+    return Tree(
+        left=structure.children_left,
+        right=structure.children_right,
+        feature=structure.feature,
+        threshold=structure.threshold,
+        leaf=structure.children_left < 0,
+        values=values,
+    )
+
+
 def write_trees(builder: GraphBuilder, features: str, trees: Sequence[Tree], base: Floats | None = None) -> str:
     """Append the sum of all trees' values and `base` [outputs]: the name of [N, outputs] floats.
 

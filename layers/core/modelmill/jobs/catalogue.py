@@ -101,6 +101,112 @@ _ENTRIES = (
         },
     ),
     Algorithm(
+        name="svm",
+        title="Support vector machine",
+        summary="The widest margin between classes, or a tube around a curve. Strong on few rows; learns from at most "
+        "max_rows.",
+        kinds=("tabular",),
+        tasks=TABULAR_TASKS,
+        hyperparameters={
+            "kernel": {
+                "type": "string",
+                "enum": ["rbf", "poly", "linear"],
+                "default": "rbf",
+                "description": "How alike two rows are: by their distance (rbf), by a polynomial, or linearly.",
+            },
+            "C": {
+                "type": "number",
+                "minimum": 1e-4,
+                "maximum": 1e4,
+                "default": 1.0,
+                "description": "Price of a row on the wrong side of the margin; less is smoother.",
+            },
+            "gamma": {
+                "type": ["number", "null"],
+                "minimum": 1e-6,
+                "maximum": 1e3,
+                "default": None,
+                "description": "Kernels rbf and poly: how near a row must be to matter; null takes 1 / (columns of the "
+                "matrix * their variance).",
+            },
+            "degree": {
+                "type": "integer",
+                "minimum": 2,
+                "maximum": 6,
+                "default": 3,
+                "description": "Kernel poly: degree of the polynomial.",
+            },
+            "coef0": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 100,
+                "default": 1.0,
+                "description": "Kernel poly: its constant, the weight of the lower degrees.",
+            },
+            "epsilon": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 10,
+                "default": 0.1,
+                "description": "Regression: errors below it cost nothing, in deviations of the target.",
+            },
+            "class_weight": _CLASS_WEIGHT,
+            "max_rows": {
+                "type": "integer",
+                "minimum": 100,
+                "maximum": 50_000,
+                "default": 10_000,
+                "description": "Of more training rows a random sample is learned from, classes in their shares: time "
+                "grows with the square of the rows.",
+            },
+            "max_iter": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 100_000_000,
+                "default": 1_000_000,
+                "description": "The solver's iterations at most.",
+            },
+        },
+    ),
+    Algorithm(
+        name="decision_tree",
+        title="Decision tree",
+        summary="One tree of yes-or-no questions, pruned by the validation rows. Readable; forests predict better.",
+        kinds=("tabular",),
+        tasks=TABULAR_TASKS,
+        hyperparameters={
+            "criterion": {
+                "type": "string",
+                "enum": ["gini", "entropy"],
+                "default": "gini",
+                "description": "Classification: what splits are judged by. For regression it is the squared error.",
+            },
+            "max_depth": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": 64,
+                "default": None,
+                "description": "Depth at most; null sets no limit.",
+            },
+            "min_samples_leaf": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": 1_000_000,
+                "default": None,
+                "description": "Rows in a leaf at least; null takes 1, more for more than 10,000 rows.",
+            },
+            "ccp_alpha": {
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 10,
+                "default": None,
+                "description": "What a leaf must gain to stay: the share of impurity, or of the target's variance. "
+                "0 prunes nothing; null takes what predicts the validation rows best.",
+            },
+            "class_weight": _CLASS_WEIGHT,
+        },
+    ),
+    Algorithm(
         name="random_forest",
         title="Random forest",
         summary="Averages decision trees grown on random samples. Robust without tuning; larger than the others.",
