@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from modelmill.datasets.validation import read_upload
+from modelmill.datasets.table_upload import read_table
 
 HEADER = "amount,score,price,age,account,city,grade,member,seen,note,visits"
 
@@ -52,7 +52,7 @@ def write_jsonl(source: Path, path: Path) -> None:
 
 def ingest(path: Path, form: str) -> str:
     """Check, write and profile."""
-    schema = read_upload(path, form, path.with_suffix(".out"))
+    schema = read_table(path, form, path.with_suffix(".out"))
     return f"{schema.rows:,} rows, {len(json.dumps(schema.to_dict())):,} bytes of schema"
 
 

@@ -203,7 +203,7 @@ def _mixed_instances(count: int) -> list[Any]:
 
 def _mixed_arrays(count: int) -> Arrays:
     """What the platform's own decoder makes of the instances: no peer has one for columns of these types."""
-    from modelmill.serving.decode import TabularDecoder
+    from modelmill.serving.decode_columns import TabularDecoder
 
     return TabularDecoder(signature_of(MIXED, LABELS))(_mixed_instances(count))
 

@@ -7,7 +7,7 @@ import duckdb
 
 from modelmill.datasets.formats import ReadLimits
 from modelmill.datasets.schema import Column, Problem, Rejected, Schema
-from modelmill.datasets.validation import read_upload
+from modelmill.datasets.table_upload import read_table
 
 
 class Uploads:
@@ -21,7 +21,7 @@ class Uploads:
     def read(self, content: bytes | str, form: str = "csv", **limits: Any) -> Schema:
         """The schema of a good file."""
         self.source.write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_upload(self.source, form, self.parquet, ReadLimits(temp=self.folder, **limits))
+        return read_table(self.source, form, self.parquet, ReadLimits(temp=self.folder, **limits))
 
     def problems(self, content: bytes | str, form: str = "csv", **limits: Any) -> tuple[Problem, ...]:
         """What is wrong with a bad file, of which nothing is kept."""

@@ -120,6 +120,7 @@ def write_tree(root: Path, data: Data, algorithm: str = "linear", **spec: Any) -
         "job_id": "job-1",
         "model": "sample",
         "dataset_id": "ds-1",
+        "kind": "tabular",
         "dataset_sha256": hashlib.sha256((training / "data.parquet").read_bytes()).hexdigest(),
         "task": data.task,
         "algorithm": algorithm,

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
-from modelmill.jobs.catalogue import AUTO, CATALOGUE, TABULAR_TASKS
+from modelmill.jobs.catalogue import AUTO, algorithms
 from modelmill.models.admission import admit_bundle, admit_upload
 from modelmill.models.manifest import MODEL_FILE
 from modelmill.models.signature import Tensor
@@ -18,7 +18,7 @@ from modelmill.serving.tensors import CODECS
 from tests.bundles import identity_of, model_of
 from tests.ml_tree import Data, Tree, mixed, run_entry, write_tree
 
-ALGORITHMS = [name for name in CATALOGUE if name != AUTO]
+ALGORITHMS = [name for name in algorithms("tabular") if name != AUTO]
 QUICK: dict[str, dict[str, Any]] = {
     "random_forest": {"trees": 5},
     "gradient_boosting": {"max_iter": 5},
@@ -38,7 +38,7 @@ def train_all(root: Path) -> dict[str, Tree]:
             root / f"{algorithm}-{task}", table(task), algorithm, hyperparameters=QUICK.get(algorithm, {})
         )
         for algorithm in ALGORITHMS
-        for task in TABULAR_TASKS
+        for task in algorithms("tabular")[algorithm].tasks
     }
     result = run_entry(*trees.values())
     failures = {name: tree.failure for name, tree in trees.items() if tree.failure}

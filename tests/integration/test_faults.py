@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from modelmill.datasets.arrival import validate_upload
+from modelmill.datasets.records import Dataset
 from modelmill.datasets.schema import Problem, Rejected, Schema
 from modelmill.jobs.dispatch import dispatch, training_job_name
 from modelmill.jobs.records import Job
@@ -53,7 +54,7 @@ class Reader:
         self.calls = 0
         self.fault = fault
 
-    def __call__(self, source: Path, kind: str, parquet: Path) -> Schema:
+    def __call__(self, source: Path, dataset: Dataset, parquet: Path) -> Schema:
         self.calls += 1
         if self.fault:
             raise self.fault

@@ -122,7 +122,7 @@ def test_only_what_training_needs_is_uploaded(tmp_path: Path) -> None:
 def test_the_code_imports_nothing_that_was_left_behind(tmp_path: Path) -> None:
     build(tmp_path, None)
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import modelmill_training.job, modelmill_training.auto; "
+        "import sys; sys.path.insert(0, sys.argv[1]); import modelmill_training.job, modelmill_training.tabular.auto; "
         "import json; print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.startswith('modelmill')]))"
     )
     result = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelmill_training import auto
-from modelmill_training.algorithms import linear
+from modelmill_training.tabular import auto
+from modelmill_training.tabular.algorithms import linear
 from tests.ml_tree import Columns, Data, builtin, progress_lines
 from tests.training.conftest import Train
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modelmill_training.__main__ import EXIT_DATA, EXIT_INTERNAL, main
-from modelmill_training.algorithms.linear import LinearModel
+from modelmill_training.tabular.algorithms.linear import LinearModel
 from tests.ml_tree import Columns, Data, builtin, mixed, run_entry, write_tree
 from tests.training.conftest import Train
 
@@ -170,7 +170,7 @@ def test_what_nobody_foresaw_is_internal_and_tells_no_secrets(
     def broken(*_: object) -> None:
         raise RuntimeError("/opt/secret/path")
 
-    monkeypatch.setattr("modelmill_training.job.prepare", broken)
+    monkeypatch.setattr("modelmill_training.tabular.job.prepare", broken)
     tree = train(builtin("iris"))
     assert tree.failure == "internal: Unexpected RuntimeError in the phase load; the job's log has the details."
     assert "/opt/secret/path" in capsys.readouterr().err

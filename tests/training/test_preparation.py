@@ -8,10 +8,10 @@ import pytest
 
 from modelmill.datasets.schema import Column
 from modelmill.models.signature import CALENDAR_PARTS, Feature
-from modelmill_training.columns import choose_features, is_id_like
 from modelmill_training.data import Categories, Numbers, Table, Values, calendar, decode_column
-from modelmill_training.features import MAX_CATEGORIES, fit_preprocessing
 from modelmill_training.parity import compare_probabilities, compare_values
+from modelmill_training.tabular.columns import choose_features, is_id_like
+from modelmill_training.tabular.features import MAX_CATEGORIES, fit_preprocessing
 
 
 def numbers(*values: float) -> Numbers:

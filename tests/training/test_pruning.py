@@ -7,8 +7,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from modelmill_training.algorithms import Request, Rows
-from modelmill_training.algorithms.decision_tree import fit
+from modelmill_training.tabular.algorithms import Request, Rows
+from modelmill_training.tabular.algorithms.decision_tree import fit
 from tests.ml_tree import builtin, mixed
 from tests.training.conftest import Train
 

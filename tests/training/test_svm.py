@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelmill_training.algorithms import Request, Rows
-from modelmill_training.algorithms.svm import fit
 from modelmill_training.failures import TrainingFailure
+from modelmill_training.tabular.algorithms import Request, Rows
+from modelmill_training.tabular.algorithms.svm import fit
 from tests.ml_tree import Data, builtin, mixed
 from tests.training.conftest import Train
 

@@ -7,16 +7,18 @@ from typing import get_args
 import jsonschema
 import pytest
 
+from modelmill.datasets.kinds import DatasetKind
 from modelmill.errors import InvalidRequest
-from modelmill.jobs.catalogue import CATALOGUE, resolve_hyperparameters
+from modelmill.jobs.catalogue import CATALOGUE, Algorithm, algorithms, resolve_hyperparameters
 from modelmill.models.manifest import Task
 
+every_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: f"{entry.kinds[0]}-{entry.name}")
 
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_every_entry_is_complete(name: str) -> None:
-    entry = CATALOGUE[name]
+
+@every_entry
+def test_every_entry_is_complete(entry: Algorithm) -> None:
     jsonschema.Draft202012Validator.check_schema(entry.schema())
-    assert entry.name == name
+    assert set(entry.kinds) <= set(get_args(DatasetKind))
     assert entry.title
     assert entry.summary
     assert set(entry.tasks) <= set(get_args(Task))
@@ -25,18 +27,26 @@ def test_every_entry_is_complete(name: str) -> None:
         jsonschema.validate(schema["default"], schema)
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
-def test_nothing_given_means_all_defaults(name: str) -> None:
-    resolved = resolve_hyperparameters(name, {})
-    assert resolved == {key: schema["default"] for key, schema in CATALOGUE[name].hyperparameters.items()}
+@every_entry
+def test_nothing_given_means_all_defaults(entry: Algorithm) -> None:
+    resolved = resolve_hyperparameters(entry.kinds[0], entry.name, {})
+    assert resolved == {key: schema["default"] for key, schema in entry.hyperparameters.items()}
+
+
+def test_a_name_stands_for_one_entry_of_a_kind() -> None:
+    pairs = [(kind, entry.name) for entry in CATALOGUE for kind in entry.kinds]
+    assert len(pairs) == len(set(pairs))
 
 
 def test_the_entries_are_those_of_the_plan() -> None:
-    assert list(CATALOGUE) == ["auto", "linear", "svm", "decision_tree", "random_forest", "gradient_boosting", "mlp"]
+    names = ["auto", "linear", "svm", "decision_tree", "random_forest", "gradient_boosting", "mlp"]
+    assert list(algorithms("tabular")) == names
 
 
 def test_given_values_replace_defaults_and_take_the_schemas_type() -> None:
-    resolved = resolve_hyperparameters("mlp", {"epochs": 20.0, "layers": [10, 10.0], "l2": 1, "batch_size": 10})
+    resolved = resolve_hyperparameters(
+        "tabular", "mlp", {"epochs": 20.0, "layers": [10, 10.0], "l2": 1, "batch_size": 10}
+    )
     assert (resolved["epochs"], resolved["layers"], resolved["l2"]) == (20, [10, 10], 1.0)
     assert isinstance(resolved["epochs"], int)
     assert all(isinstance(units, int) for units in resolved["layers"])
@@ -45,8 +55,8 @@ def test_given_values_replace_defaults_and_take_the_schemas_type() -> None:
 
 
 def test_defaults_cannot_be_changed_through_the_result() -> None:
-    resolve_hyperparameters("mlp", {})["layers"].append(1)
-    assert resolve_hyperparameters("mlp", {})["layers"] == [64, 32]
+    resolve_hyperparameters("tabular", "mlp", {})["layers"].append(1)
+    assert resolve_hyperparameters("tabular", "mlp", {})["layers"] == [64, 32]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,7 @@ def test_defaults_cannot_be_changed_through_the_result() -> None:
 )
 def test_a_bad_value_is_named(algorithm: str, given: dict, field: str, got: str, expected: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        resolve_hyperparameters(algorithm, given)
+        resolve_hyperparameters("tabular", algorithm, given)
     (error,) = caught.value.errors
     assert error.field == field
     assert got in error.message
@@ -78,13 +88,13 @@ def test_a_bad_value_is_named(algorithm: str, given: dict, field: str, got: str,
 
 def test_all_bad_values_are_told_at_once() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        resolve_hyperparameters("mlp", {"epochs": 0, "dropout": 1, "patience": 3})
+        resolve_hyperparameters("tabular", "mlp", {"epochs": 0, "dropout": 1, "patience": 3})
     assert [error.field for error in caught.value.errors] == ["hyperparameters.epochs", "hyperparameters.dropout"]
 
 
 def test_an_unknown_algorithm_is_told_with_those_there_are() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        resolve_hyperparameters("perceptron", {})
+        resolve_hyperparameters("tabular", "perceptron", {})
     assert caught.value.errors[0].field == "algorithm"
     assert "auto, linear, svm, decision_tree, random_forest, gradient_boosting, mlp" in caught.value.detail
 

@@ -13,7 +13,7 @@ from modelmill.datasets.values import MISSING
 from modelmill.errors import FieldError, SignatureMismatch
 from modelmill.models.signature import CALENDAR_PARTS
 from modelmill.serving.calendar_parts import calendar_parts
-from modelmill.serving.decode import TabularDecoder
+from modelmill.serving.decode_columns import TabularDecoder
 from modelmill_training.data import calendar
 from tests.bundles import MIXED, signature_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from modelmill.datasets.schema import Column, Schema, TopValue
-from modelmill.jobs.trainability import decide_task
+from modelmill.jobs.trainability.tabular import decide_task
 
 CLASSES = [TopValue("a", 40), TopValue("b", 40), TopValue("c", 20)]
 

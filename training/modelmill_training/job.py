@@ -1,16 +1,30 @@
 """A training job from its input folders to a bundle."""
 
+import importlib
 import json
 from dataclasses import replace
+from typing import Protocol, cast
 
-from modelmill.jobs.catalogue import AUTO, resolve_hyperparameters
+from modelmill.datasets.schema import Schema
+from modelmill.jobs.catalogue import resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import MODEL_FILE, Manifest
-from modelmill_training import bundle, onnx_export, report
+from modelmill_training import bundle, report
+from modelmill_training.data import read_schema
 from modelmill_training.environment import Environment
-from modelmill_training.prepare import Prepared, prepare
+from modelmill_training.outcome import Outcome
 from modelmill_training.progress import Progress
-from modelmill_training.trained import Trained, train
+
+
+class Family(Protocol):
+    """The module `job` of the package that is named like the kind of dataset that it trains on."""
+
+    def run(self, environment: Environment, spec: TrainingSpec, schema: Schema, progress: Progress) -> Outcome:
+        """Read the data, train, evaluate, export, and pass the parity gate.
+
+        Raises:
+            TrainingFailure: the data or what was asked for cannot give a model.
+        """
 
 
 def run(environment: Environment, progress: Progress) -> Manifest:
@@ -21,56 +35,52 @@ def run(environment: Environment, progress: Progress) -> Manifest:
         InvalidRequest: a hyper-parameter is out of its range.
     """
     spec = read_spec(environment)
-    prepared = prepare(environment, spec, progress)
-    if spec.algorithm == AUTO:
-        from modelmill_training.auto import choose  # a single algorithm does not need it
-
-        trained = choose(prepared, spec, progress)
-    else:
-        trained = train(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
-    return _save(environment, spec, prepared, trained, progress)
+    schema = read_schema(environment.schema_file)
+    family = cast("Family", importlib.import_module(f"modelmill_training.{spec.kind}.job"))
+    outcome = family.run(environment, spec, schema, progress)
+    return _save(environment, spec, outcome, progress)
 
 
 def read_spec(environment: Environment) -> TrainingSpec:
     """The spec, its hyper-parameters complete."""
     spec = TrainingSpec.from_dict(json.loads(environment.spec_file.read_bytes()))
-    return replace(spec, hyperparameters=resolve_hyperparameters(spec.algorithm, spec.hyperparameters))
+    return replace(spec, hyperparameters=resolve_hyperparameters(spec.kind, spec.algorithm, spec.hyperparameters))
 
 
-def _save(
-    environment: Environment, spec: TrainingSpec, prepared: Prepared, trained: Trained, progress: Progress
-) -> Manifest:
+def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progress: Progress) -> Manifest:
     progress.report("save")
     folder = environment.model_folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL_FILE).write_bytes(trained.graph)
-    bundle.write_split(folder, prepared.split, prepared.present_rows)
-    report.write(folder, trained.report)
-    resolved = replace(spec, algorithm=trained.algorithm, hyperparameters=trained.hyperparameters)
+    (folder / MODEL_FILE).write_bytes(outcome.graph)
+    for name, content in outcome.files.items():
+        (folder / name).write_bytes(content)
+    bundle.write_split(folder, outcome.split, outcome.present_rows)
+    report.write(folder, outcome.report)
+    resolved = replace(spec, algorithm=outcome.algorithm, hyperparameters=outcome.hyperparameters)
     manifest = Manifest(
-        kind="tabular",
+        kind=spec.kind,
         task=spec.task,
-        algorithm=trained.algorithm,
+        algorithm=outcome.algorithm,
         target=spec.target,
         spec=resolved.to_dict(),
-        signature=onnx_export.signature_of(prepared.preprocessing.features, prepared.target.labels),
-        labels=prepared.target.labels,
-        metrics=trained.metrics,
-        parity=trained.parity,
-        split={**prepared.split.to_dict(), "missing_target_rows": prepared.missing_target_rows},
+        signature=outcome.signature,
+        labels=outcome.labels,
+        metrics=outcome.metrics,
+        parity=outcome.parity,
+        split=outcome.split.to_dict() | outcome.left_out,
         lineage={
             "dataset_id": spec.dataset_id,
             "dataset_sha256": spec.dataset_sha256,
             "job_id": spec.job_id,
         },
-        libraries=bundle.library_versions(trained.libraries),
+        libraries=bundle.library_versions(outcome.libraries),
         files=bundle.describe_files(folder),
         created_at=bundle.now(),
-        dropped=prepared.dropped,
-        leaderboard=trained.leaderboard,
-        profile=bundle.profile_of(prepared.schema, prepared.preprocessing.features),
-        reference=trained.reference,
-        placement=trained.placement,
+        dropped=outcome.dropped,
+        leaderboard=outcome.leaderboard,
+        profile=outcome.profile,
+        reference=outcome.reference,
+        placement=outcome.placement,
     )
     bundle.write_manifest(folder, manifest)
     return manifest

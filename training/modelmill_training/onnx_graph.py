@@ -72,4 +72,12 @@ def value_info(name: str, dtype: int, *shape: int | str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, list(shape))
 
 
+def write_classes(builder: GraphBuilder, probabilities: str, labels: list[str]) -> list[onnx.ValueInfoProto]:
+    """The outputs of a classifier from its probabilities [N, classes]: see `models.signature.class_outputs`."""
+    best = builder.node("ArgMax", probabilities, axis=1, keepdims=0)
+    builder.node("Gather", builder.constant(np.array(labels, dtype=object)), best, output="label", axis=0)
+    builder.node("Identity", probabilities, output="probabilities")
+    return [value_info("label", STRING, "N"), value_info("probabilities", FLOAT, "N", len(labels))]
+
+
 FLOAT, DOUBLE, STRING = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.STRING

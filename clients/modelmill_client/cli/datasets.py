@@ -16,6 +16,8 @@ app = typer.Typer(
     name="datasets", no_args_is_help=True, rich_markup_mode=None, help="Upload data and look at what is in it."
 )
 
+KIND_HELP = "What a row is: tabular."
+
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, or name (then the newest of that name).")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
 
@@ -26,6 +28,7 @@ def upload(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV, JSONL or Parquet.")],
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; by default that of the file.")] = None,
+    kind: Annotated[str, typer.Option(help=KIND_HELP)] = "tabular",
     format: Annotated[  # noqa: A002 - the option's name
         str | None, typer.Option(help="csv, jsonl or parquet; by default what the suffix says.")
     ] = None,
@@ -34,7 +37,9 @@ def upload(
 ) -> None:
     """Upload a file as a new dataset."""
     with transfer(session, file.name) as progress:
-        dataset = session.client.datasets.upload(file, target=target, name=name, format=format, progress=progress)
+        dataset = session.client.datasets.upload(
+            file, target=target, name=name, kind=kind, format=format, progress=progress
+        )
     if wait:
         dataset = _wait(session, dataset["dataset_id"], timeout)
     dataset.pop("upload", None)
@@ -94,6 +99,7 @@ def show_dataset(session: Session, dataset: dict[str, Any]) -> None:
         (
             ("dataset", dataset["dataset_id"]),
             ("name", dataset["name"]),
+            ("kind", dataset["kind"]),
             ("status", dataset["status"]),
             ("target", dataset.get("target")),
             ("rows", dataset.get("rows")),

@@ -29,6 +29,7 @@ class Datasets:
         *,
         target: str | None = None,
         name: str | None = None,
+        kind: str = "tabular",
         format: str | None = None,  # noqa: A002 - the name that the API uses
         progress: Progress | None = None,
         wait: bool = False,
@@ -45,7 +46,8 @@ class Datasets:
         """
         path = Path(path)
         check_file(path, "a header and rows")
-        dataset = self.create(name or default_name(path), format=format or guess_format(path), target=target)
+        form = format or guess_format(path)
+        dataset = self.create(name or default_name(path), kind=kind, format=form, target=target)
         dataset_id = dataset["dataset_id"]
         fill_form(
             dataset["upload"],
@@ -56,9 +58,16 @@ class Datasets:
         )
         return self.wait(dataset_id, timeout=timeout) if wait else dataset
 
-    def create(self, name: str, *, format: str, target: str | None = None) -> Json:  # noqa: A002
+    def create(
+        self,
+        name: str,
+        *,
+        format: str,  # noqa: A002
+        kind: str = "tabular",
+        target: str | None = None,
+    ) -> Json:
         """Registers a dataset; the answer's `upload` holds the form through which its file is to be sent."""
-        body: Json = {"name": name, "kind": "tabular", "format": format}
+        body: Json = {"name": name, "kind": kind, "format": format}
         if target is not None:
             body["target"] = target
         return self._transport.create("/v1/datasets", body)

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from modelmill.models.manifest import REPORT_FILE
-from modelmill_training.report.build import Evidence, build
 
-__all__ = ["Evidence", "build", "write"]
+REPORT_VERSION = 1
 
 
 def write(folder: Path, report: dict[str, Any]) -> None:
@@ -15,5 +14,5 @@ def write(folder: Path, report: dict[str, Any]) -> None:
     from modelmill_training.report.pictures import draw
 
     pictures = draw(report, folder)
-    content = json.dumps({**report, "pictures": pictures}, allow_nan=False)
+    content = json.dumps({"report_version": REPORT_VERSION, **report, "pictures": pictures}, allow_nan=False)
     (folder / REPORT_FILE).write_text(content, encoding="utf-8")

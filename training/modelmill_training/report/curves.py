@@ -11,6 +11,9 @@ from modelmill_training.data import Floats
 MAX_POINTS = 200
 BINS = 10
 
+# Of classes more than these no person compares curves.
+MAX_CLASSES = 20
+
 
 def roc(label: str, truth: NDArray[np.bool_], scores: Floats) -> dict[str, Any]:
     """True against false positive rate; both kinds must occur in `truth` [N]."""
@@ -53,3 +56,18 @@ def _points(x: Floats, y: Floats) -> list[list[float]]:
     kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(np.int64))
     points: list[list[float]] = np.column_stack([x[kept], y[kept]]).tolist()
     return points
+
+
+def all_curves(truth: Any, scores: Floats, labels: list[str] | None) -> dict[str, Any]:
+    """What the task has, for rows of `truth` [N] and their scores [N, classes], or [N, 1] of a regression."""
+    if labels is None:
+        return {"residuals": residuals(truth, scores[:, 0])}
+    # Of two classes the second says all.
+    places = [1] if len(labels) == 2 else range(len(labels))
+    drawn = [(labels[place], truth == place, scores[:, place]) for place in places][:MAX_CLASSES]
+    mixed = [entry for entry in drawn if 0 < np.count_nonzero(entry[1]) < len(truth)]
+    return {
+        "roc": [roc(*entry) for entry in mixed],
+        "precision_recall": [precision_recall(*entry) for entry in mixed],
+        "calibration": [calibration(*entry) for entry in mixed],
+    }

@@ -35,7 +35,7 @@ class ValidatedFiles(Protocol):
         """Write `data.parquet` and `schema.json` under the dataset and hash; what is already there stays."""
 
 
-type Reader = Callable[[Path, str, Path], Schema]
+type Reader = Callable[[Path, Dataset, Path], Schema]
 
 
 def parse_upload_key(key: str) -> tuple[str, str] | None:
@@ -47,7 +47,7 @@ def parse_upload_key(key: str) -> tuple[str, str] | None:
 def validate_upload(datasets: Datasets, uploads: Uploads, files: ValidatedFiles, read: Reader, key: str) -> None:
     """Bring the dataset behind an uploaded object to `ready` or `rejected`; repeating it changes nothing.
 
-    `read(source, format, parquet)` writes the parquet file and gives its schema, or raises `Rejected`.
+    `read(source, dataset, parquet)` writes the parquet file and gives its schema, or raises `Rejected`.
     """
     owner = parse_upload_key(key)
     if owner is None or uploads.size(key) is None:
@@ -74,7 +74,7 @@ def _validate(dataset: Dataset, uploads: Uploads, files: ValidatedFiles, read: R
         uploads.download(key, source)
         with source.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        schema = read(source, dataset.format, parquet)
+        schema = read(source, dataset, parquet)
         if dataset.target is not None and schema.column(dataset.target) is None:
             raise Rejected((_no_target(dataset.target, schema),))
         files.keep(dataset, sha256, parquet, json.dumps(schema.to_dict(), allow_nan=False))

@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from modelmill.datasets.kinds import FORMATS
 from modelmill.datasets.records import UPLOAD_SECONDS, Dataset, Datasets
 from modelmill.datasets.schema import Schema
-from modelmill.errors import Conflict, NotFound
+from modelmill.errors import Conflict, FieldError, InvalidRequest, NotFound
 from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
 from modelmill.timestamps import iso
@@ -62,10 +63,12 @@ def create(
 
     Raises:
         InvalidName, QuotaExceeded, IdempotencyMismatch.
+        InvalidRequest: the kind is unknown, or does not come in this format.
     """
     max_datasets, max_bytes = limits
     now = time.time()
     check_name(new.name, "name")
+    _check_format(new)
     body = {"name": new.name, "kind": new.kind, "format": new.format, "target": new.target}
     record = Dataset(
         tenant=tenant,
@@ -82,6 +85,15 @@ def create(
     if dataset.status != "awaiting_upload" or seconds_left <= 0:
         return dataset, None
     return dataset, forms.form(upload_key(tenant, dataset.dataset_id), max_bytes, seconds_left)
+
+
+def _check_format(new: NewDataset) -> None:
+    if new.kind not in FORMATS:
+        message = f"got {new.kind[:80]!r}, expected one of {', '.join(FORMATS)}"
+        raise InvalidRequest(f"kind: {message}", errors=(FieldError("kind", message),))
+    if new.format not in FORMATS[new.kind]:
+        message = f"got {new.format[:80]!r}, expected one of {', '.join(FORMATS[new.kind])} for {new.kind} data"
+        raise InvalidRequest(f"format: {message}", errors=(FieldError("format", message),))
 
 
 def find(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:

@@ -8,13 +8,12 @@ awaiting_upload ──▶ validating ──▶ ready ──▶ deleted
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from modelmill.datasets.kinds import DatasetKind
 from modelmill.idempotency import IdempotencyKey
 from modelmill.pages import Page
 
 DatasetStatus = Literal["awaiting_upload", "validating", "ready", "rejected", "expired", "deleted"]
 UPLOAD_SECONDS = 15 * 60
-
-FORMATS = ("csv", "jsonl", "parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Dataset:
     tenant: str
     dataset_id: str
     name: str
-    kind: str
+    kind: DatasetKind
     format: str
     target: str | None
     status: DatasetStatus

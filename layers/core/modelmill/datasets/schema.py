@@ -4,8 +4,9 @@ This is the content of `schema.json`, which lies beside `data.parquet` in the st
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from modelmill.datasets.kinds import DatasetKind
 from modelmill.datasets.values import ColumnType
 
 SCHEMA_VERSION = 1
@@ -83,7 +84,7 @@ class Column:
 class Schema:
     """A dataset's columns in file order, its number of rows and how many of them repeat an earlier one."""
 
-    kind: Literal["tabular"]
+    kind: DatasetKind
     rows: int
     duplicate_rows: int
     columns: list[Column]

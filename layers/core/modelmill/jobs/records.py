@@ -11,6 +11,7 @@ back is a new attempt: after a fault of the platform a job is queued again under
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from modelmill.datasets.kinds import DatasetKind
 from modelmill.idempotency import IdempotencyKey
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import Task
@@ -39,7 +40,8 @@ class Job:
     model: str
     dataset_id: str
     dataset_sha256: str
-    target: str
+    kind: DatasetKind
+    target: str | None
     task: Task
     algorithm: str
     hyperparameters: dict[str, Any]

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from modelmill.datasets.kinds import DatasetKind
 from modelmill.models.manifest import Task
 
 SPEC_VERSION = 1
@@ -13,6 +14,7 @@ class TrainingSpec:
     """Resolved: the task is decided and the hyper-parameters are complete.
 
     algorithm: a name of the catalogue, or `auto`, which tries several within `time_budget_s` seconds.
+    target: the column to be predicted; None where the task needs none.
     features: the columns to use; None means every column but the target.
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
     """
@@ -21,10 +23,11 @@ class TrainingSpec:
     model: str
     dataset_id: str
     dataset_sha256: str
+    kind: DatasetKind
     task: Task
     algorithm: str
     hyperparameters: dict[str, Any]
-    target: str
+    target: str | None
     features: list[str] | None
     seed: int
     catalogue_version: int

@@ -11,9 +11,10 @@ from modelmill.datasets.records import Dataset, Datasets
 from modelmill.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
 from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
-from modelmill.jobs.catalogue import CATALOGUE, CATALOGUE_VERSION, resolve_hyperparameters
+from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, algorithms, resolve_hyperparameters
+from modelmill.jobs.catalogue import find as find_algorithm
 from modelmill.jobs.records import Job, Jobs
-from modelmill.jobs.trainability import check_columns, decide_task
+from modelmill.jobs.trainability import Asked, decide
 from modelmill.timestamps import iso
 
 QUEUE_SECONDS = 6 * 3600
@@ -113,7 +114,18 @@ def stop(jobs: Jobs, stopper: Stopper, tenant: str, job_id: str) -> Job:
 
 def describe(job: Job) -> dict[str, Any]:
     """As clients see it in a list."""
-    always = ("job_id", "model", "dataset_id", "target", "task", "algorithm", "hyperparameters", "seed", "promote")
+    always = (
+        "job_id",
+        "model",
+        "dataset_id",
+        "kind",
+        "target",
+        "task",
+        "algorithm",
+        "hyperparameters",
+        "seed",
+        "promote",
+    )
     optional = ("features", "reason", "failure", "model_version")
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
@@ -129,13 +141,11 @@ def _ready_dataset(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
 
 
 def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob) -> Job:
-    target = new.target or dataset.target
-    if target is None:
-        message = "is required, since the dataset names no target of its own"
-        raise InvalidRequest(f"target {message}", errors=(FieldError("target", message),))
     schema = files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
-    task = decide_task(schema, check_columns(schema, target, new.features), new.task)
-    _check_algorithm(new.algorithm, dataset.kind, task)
+    asked = Asked(new.target or dataset.target, new.features, new.task, new.algorithm)
+    _check_task(schema.kind, new.task)
+    target, task = decide(schema, asked)
+    _check_algorithm(new.algorithm, schema.kind, task)
     now = time.time()
     return Job(
         tenant=dataset.tenant,
@@ -143,10 +153,11 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         model=new.model,
         dataset_id=dataset.dataset_id,
         dataset_sha256=dataset.sha256 or "",
+        kind=schema.kind,
         target=target,
         task=task,
         algorithm=new.algorithm,
-        hyperparameters=resolve_hyperparameters(new.algorithm, new.hyperparameters),
+        hyperparameters=resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters),
         features=new.features,
         seed=new.seed if new.seed is not None else secrets.randbelow(MAX_SEED),
         catalogue_version=CATALOGUE_VERSION,
@@ -159,14 +170,15 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
     )
 
 
+def _check_task(kind: str, task: str) -> None:
+    known = [AUTO, *dict.fromkeys(task for entry in algorithms(kind).values() for task in entry.tasks)]
+    if task not in known:
+        message = f"got {task[:80]!r}, expected one of {', '.join(known)} for {kind} data"
+        raise InvalidRequest(f"task: {message}", errors=(FieldError("task", message),))
+
+
 def _check_algorithm(name: str, kind: str, task: str) -> None:
-    algorithm = CATALOGUE.get(name)
-    if algorithm is None:
-        message = f"no algorithm {name[:80]!r}; expected one of {', '.join(CATALOGUE)}"
-    elif kind not in algorithm.kinds or task not in algorithm.tasks:
-        message = (
-            f"{name!r} does {', '.join(algorithm.tasks)} on {', '.join(algorithm.kinds)} data, not {task} on {kind}"
-        )
-    else:
-        return
-    raise InvalidRequest(message, errors=(FieldError("algorithm", message),))
+    algorithm = find_algorithm(kind, name)
+    if task not in algorithm.tasks:
+        message = f"{name!r} does {', '.join(algorithm.tasks)} on {kind} data, not {task}"
+        raise InvalidRequest(message, errors=(FieldError("algorithm", message),))

@@ -16,14 +16,13 @@ from modelmill.models.graph_facts import GraphFacts
 from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, SERVING_FILE, WEIGHTS_FILE, BundleFile, Manifest
 from modelmill.models.probe_process import Finding, Form, probe
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.signature import Feature, Signature, Tensor
-from modelmill.models.uploaded import MAX_CLASSES, Upload, manifest_of, placement_of
+from modelmill.models.signature_checks import check_signature
+from modelmill.models.uploaded import Upload, manifest_of, placement_of
 
 __all__ = ["AdmittedBundle", "BundleRejected", "admit_bundle", "admit_upload", "check_graph"]
 
 MAX_BUNDLE_BYTES = 300 * 1024 * 1024
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
-MAX_COLUMNS = 10_000
 
 # From here on weights load faster from a file of their own, which is mapped and not parsed.
 MIN_WEIGHTS = 1024 * 1024
@@ -32,13 +31,6 @@ MIN_NODES = 32
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _WRITTEN = (SERVING_FILE, WEIGHTS_FILE)
-_TENSOR_OF_TYPE = {
-    "number": "numeric",
-    "integer": "numeric",
-    "boolean": "numeric",
-    "timestamp": "numeric",
-    "category": "categorical",
-}
 
 type Probe = Callable[[Path, Form], Finding]
 
@@ -80,19 +72,6 @@ def admit_upload(folder: Path, labels: list[str] | None, run_probe: Probe = prob
     model = _listed(folder / MODEL_FILE)
     tried = _try(folder, {MODEL_FILE: model}, run_probe)
     return _complete(folder, manifest_of(Upload(tried.facts, model.sha256, labels), tried.finding, tried.files))
-
-
-def check_signature(manifest: Manifest) -> None:
-    """The tensors must be just what the columns and labels make them.
-
-    Raises:
-        BundleRejected: `signature_invalid`.
-    """
-    problem = _problem_of_columns(manifest.signature.features) or _problem_of_labels(manifest)
-    if problem is None and manifest.signature != _expected_signature(manifest):
-        problem = "its tensors do not follow from its columns and labels"
-    if problem is not None:
-        raise BundleRejected("signature_invalid", f"the signature cannot be used: {problem}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,48 +162,3 @@ def _check_files(folder: Path, sizes: dict[str, int], listed: dict[str, BundleFi
     for name, file in listed.items():
         if _listed(folder / name) != file:
             raise BundleRejected("artifact_corrupt", f"{name} is not what the manifest lists")
-
-
-def _problem_of_columns(features: list[Feature]) -> str | None:
-    if not 0 < len(features) <= MAX_COLUMNS:
-        return f"it has {len(features)} columns"
-    if not all(isinstance(text, str) for each in features for text in (each.name, each.type, each.input)):
-        return "names and types of columns are not strings"
-    if len({feature.name for feature in features}) != len(features):
-        return "two columns have the same name"
-    if not all(type(feature.index) is int for feature in features):
-        return "places of columns are not whole numbers"
-    places = {"numeric": 0, "categorical": 0}
-    for feature in sorted(features, key=lambda feature: (feature.input, feature.index)):
-        tensor = _TENSOR_OF_TYPE.get(feature.type)
-        if tensor != feature.input or feature.index != places[tensor]:
-            return f"column {feature.name[:80]!r} is not where its type belongs"
-        places[tensor] += feature.width
-    return None
-
-
-def _problem_of_labels(manifest: Manifest) -> str | None:
-    labels = manifest.labels
-    if manifest.task == "regression":
-        return None if labels is None else "a regression has no labels"
-    if manifest.task not in ("binary", "multiclass"):
-        return f"no task is called {manifest.task!r}"
-    if not isinstance(labels, list) or not 2 <= len(labels) <= MAX_CLASSES:
-        return "a classification has two or more labels"
-    if not all(isinstance(label, str) for label in labels) or len(set(labels)) != len(labels):
-        return "labels are not distinct strings"
-    return None
-
-
-def _expected_signature(manifest: Manifest) -> Signature:
-    features, labels = manifest.signature.features, manifest.labels
-    widths = {"numeric": 0, "categorical": 0}
-    for feature in features:
-        widths[feature.input] += feature.width
-    numeric = Tensor("numeric", "FP64", [-1, widths["numeric"]])
-    categorical = Tensor("categorical", "BYTES", [-1, widths["categorical"]])
-    inputs = [tensor for tensor in (numeric, categorical) if tensor.shape[1]]
-    if labels is None:
-        return Signature("tabular", inputs, [Tensor("value", "FP64", [-1, 1])], features)
-    outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
-    return Signature("tabular", inputs, outputs, features)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-from modelmill.models.signature import Signature
+from modelmill.models.signature import ModelKind, Signature
 
 MANIFEST_VERSION = 1
 MANIFEST_FILE = "manifest.json"
@@ -14,8 +14,10 @@ SERVING_FILE = "serving.onnx"
 WEIGHTS_FILE = "serving.weights"
 # How good a trained model is, in full; it names the pictures beside it.
 REPORT_FILE = "report.json"
+# From text to token ids, in the form of the tokenizers library.
+TOKENIZER_FILE = "tokenizer.json"
 
-Task = Literal["regression", "binary", "multiclass"]
+Task = Literal["regression", "binary", "multiclass", "clustering", "anomaly_detection", "embedding", "forecasting"]
 
 
 class BundleFile(NamedTuple):
@@ -47,7 +49,7 @@ class Manifest:
     files: every file of the bundle but the manifest itself.
     """
 
-    kind: Literal["tabular", "tensor"]
+    kind: ModelKind
     task: Task | None
     algorithm: str
     target: str | None

@@ -28,6 +28,10 @@ Datatype = Literal[
 ]
 
 
+# What a model was trained on; `tensor` is the kind of a model that was uploaded.
+ModelKind = Literal["tabular", "text", "image", "timeseries", "tensor"]
+
+
 class Tensor(NamedTuple):
     """One input or output of the graph; -1 is a variable dimension."""
 
@@ -58,10 +62,10 @@ class Feature:
 class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
-    `tensor` is the kind of a model that was uploaded: it has no columns, people name its inputs.
+    Only tabular models have columns; of a `tensor` model people name the inputs.
     """
 
-    kind: Literal["tabular", "tensor"]
+    kind: ModelKind
     inputs: list[Tensor]
     outputs: list[Tensor]
     features: list[Feature]
@@ -84,3 +88,20 @@ class Signature(NamedTuple):
             "outputs": [tensor._asdict() for tensor in self.outputs],
             "features": [asdict(feature) for feature in self.features],
         }
+
+
+def tabular_signature(features: list[Feature], labels: list[str] | None) -> Signature:
+    """Numbers in one tensor and categories in another, whichever there are; see `class_outputs` for classes."""
+    widths = {"numeric": 0, "categorical": 0}
+    for feature in features:
+        widths[feature.input] += feature.width
+    numeric = Tensor("numeric", "FP64", [-1, widths["numeric"]])
+    categorical = Tensor("categorical", "BYTES", [-1, widths["categorical"]])
+    inputs = [tensor for tensor in (numeric, categorical) if tensor.shape[1]]
+    outputs = [Tensor("value", "FP64", [-1, 1])] if labels is None else class_outputs(labels)
+    return Signature("tabular", inputs, outputs, features)
+
+
+def class_outputs(labels: list[str]) -> list[Tensor]:
+    """What every classifier gives: the likeliest class and the probability of each."""
+    return [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from modelmill.models.manifest import MODEL_FILE, SERVING_FILE, WEIGHTS_FILE, Manifest
+from modelmill.models.manifest import MODEL_FILE, SERVING_FILE, TOKENIZER_FILE, WEIGHTS_FILE, Manifest
 from modelmill.models.registry import ModelVersion
 from modelmill.models.signature import Signature
 from modelmill.serving.bundle import BundleBroken, fetch_file, fetch_manifest
@@ -56,6 +56,10 @@ def loaded_files(manifest: Manifest) -> list[str]:
     return [SERVING_FILE, *({WEIGHTS_FILE} & manifest.files.keys())]
 
 
+def _fetched_files(manifest: Manifest) -> list[str]:
+    return [*loaded_files(manifest), *({TOKENIZER_FILE} & manifest.files.keys())]
+
+
 def memory_needed(manifest: Manifest) -> int:
     """What the session is expected to take, in bytes."""
     return SESSION_MEMORY + MEMORY_PER_FILE_BYTE * sum(manifest.files[name].bytes for name in loaded_files(manifest))
@@ -74,7 +78,7 @@ def load(bundles: Bundles, version: ModelVersion, make_room: Callable[[int, int]
         manifest = fetch_manifest(bundles, version, Path(folder))
         if MODEL_FILE not in manifest.files:
             raise BundleBroken(f"the manifest lists no {MODEL_FILE}")
-        names = loaded_files(manifest)
+        names = _fetched_files(manifest)
         make_room(memory_needed(manifest), sum(manifest.files[name].bytes for name in names))
         for name in names:
             fetch_file(bundles, version, name, manifest.files[name], Path(folder))
@@ -87,7 +91,7 @@ def open_model(manifest: Manifest, folder: Path) -> LoadedModel:
     Raises:
         BundleBroken: onnxruntime refuses it.
     """
-    decode = DECODERS[manifest.signature.kind](manifest.signature)
+    decode = DECODERS[manifest.signature.kind](manifest, folder)
     session = open_session(folder / loaded_files(manifest)[0])
     signature, labels = manifest.signature, manifest.labels
     plan = TensorPlan(signature, labels, frozenset(node.name for node in session.get_inputs()))

@@ -1,11 +1,14 @@
 """What clients may send: unknown fields are refused and types are not converted."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from modelmill.datasets.kinds import FORMATS as DATASET_FORMATS
 from modelmill.ids import NAME_PATTERN
+from modelmill.jobs.catalogue import AUTO
 from modelmill.jobs.submit import MAX_SEED
+from modelmill.models.manifest import Task
 from modelmill.models.uploads import FORMATS, MAX_LABELS, MIN_LABELS
 
 MAX_TEXT = 500
@@ -19,12 +22,16 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+_DATASET_FORMATS = list[JsonValue](sorted({name for names in DATASET_FORMATS.values() for name in names}))
+
+
 class DatasetBody(Body):
     """`POST /v1/datasets`."""
 
     name: str = Field(min_length=1, max_length=63, description=f"matches {NAME_PATTERN}")
-    kind: Literal["tabular"] = "tabular"
-    format: Literal["csv", "jsonl", "parquet"]
+    # Checked in `datasets.lifecycle`, which knows which formats go with which kind.
+    kind: str = Field("tabular", json_schema_extra={"enum": list[JsonValue](DATASET_FORMATS)})
+    format: str = Field(json_schema_extra={"enum": _DATASET_FORMATS})
     target: str | None = Field(None, min_length=1, max_length=MAX_COLUMN_NAME)
 
 
@@ -37,7 +44,8 @@ class TrainingJobBody(Body):
     features: list[str] | None = Field(
         None, min_length=1, max_length=MAX_FEATURES, description="default: all but the target"
     )
-    task: Literal["auto", "regression", "binary", "multiclass"] = "auto"
+    # Checked in `jobs.submit`, which knows which tasks go with which kind of dataset.
+    task: str = Field("auto", json_schema_extra={"enum": [AUTO, *get_args(Task)]})
     algorithm: str = "auto"
     hyperparameters: dict[str, Any] = Field(default_factory=dict, max_length=50)
     promote: bool = Field(False, description="make the version live when it is ready")

@@ -49,7 +49,7 @@ def add(control: ControlPlane) -> None:
     @http.get("/v1/algorithms", summary="The algorithms and their hyper-parameters", tags=["training"])
     def list_algorithms() -> dict[str, Any]:
         control.demand("read")
-        return {"algorithms": [algorithm.to_dict() for algorithm in CATALOGUE.values()], "next_cursor": None}
+        return {"algorithms": [algorithm.to_dict() for algorithm in CATALOGUE], "next_cursor": None}
 
 
 def _progress(services: Services, job: Job) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmill_training.algorithms.trees import Tree
 from modelmill_training.data import Floats, Integers
+from modelmill_training.tabular.algorithms.trees import Tree
 
 
 def choose_alpha(tree: Tree, risk: Floats, loss: Floats) -> float:

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from modelmill_training.algorithms import Model, Request
-from modelmill_training.algorithms.pruning import choose_alpha
-from modelmill_training.algorithms.trees import Tree, tree_of, write_trees
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import GraphBuilder
+from modelmill_training.tabular.algorithms import Model, Request
+from modelmill_training.tabular.algorithms.pruning import choose_alpha
+from modelmill_training.tabular.algorithms.trees import Tree, tree_of, write_trees
 
 SCALED = False
 # So that `ccp_alpha` means the same whatever unit the target has.

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from modelmill_training.algorithms import Model, Request
-from modelmill_training.algorithms.trees import Tree, tree_of, write_trees
 from modelmill_training.bundle import check_size
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import GraphBuilder
+from modelmill_training.tabular.algorithms import Model, Request
+from modelmill_training.tabular.algorithms.trees import Tree, tree_of, write_trees
 
 SCALED = False
 STANDARDISED_TARGET = False

@@ -5,6 +5,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelmill_training.algorithms import Rows
+from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.progress import Progress
 
@@ -21,6 +22,14 @@ EVALUATION_BATCH = 4096
 
 # Long trainings tell only about this many epochs.
 MAX_REPORTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What is learned from: inputs [N, ...], and values or class indexes [N]."""
+
+    inputs: NDArray[Any]
+    target: Floats | Integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +53,32 @@ class Trainer:
     Args:
         net: called with a batch of features, gives probabilities [N, classes] or values [N, 1].
         optimizer: a Keras optimizer.
-        classification: whether targets are class indexes.
+        classes: how many there are, 0 for values.
+        weights: [classes] what an error on each class counts, or None where all count alike.
+        prepare: what a batch of training inputs goes through before the net sees it, such as augmentation.
     """
 
-    def __init__(self, net: Any, optimizer: Any, *, classification: bool) -> None:
+    def __init__(
+        self,
+        net: Any,
+        optimizer: Any,
+        *,
+        classes: int,
+        weights: Floats | None = None,
+        prepare: Callable[[Any], Any] = lambda inputs: inputs,
+    ) -> None:
         self._net = net
         self._optimizer = optimizer
-        self._classification = classification
+        self._classification = bool(classes)
+        self._weights = None if weights is None else tf.constant(weights, tf.float32)
+        self._prepare = prepare
         losses = keras.losses
-        self._loss = losses.SparseCategoricalCrossentropy() if classification else losses.MeanSquaredError()
+        self._loss = losses.SparseCategoricalCrossentropy() if classes else losses.MeanSquaredError()
         optimizer.build(net.trainable_variables)
         self._train_epoch = tf.function(self._epoch, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
 
-    def fit(self, train: Rows, validation: Rows, schedule: Schedule, progress: Progress) -> None:
+    def fit(self, train: Examples, validation: Examples, schedule: Schedule, progress: Progress) -> None:
         """Train the net in place; the weights of the best epoch stay when there is a patience.
 
         Raises:
@@ -79,9 +100,9 @@ class Trainer:
                 break
         best.restore()
 
-    def _tensors(self, rows: Rows) -> tuple[Any, Any]:
+    def _tensors(self, rows: Examples) -> tuple[Any, Any]:
         dtype = np.int32 if self._classification else np.float32
-        return tf.constant(rows.features), tf.constant(rows.target.astype(dtype))
+        return tf.constant(rows.inputs), tf.constant(rows.target.astype(dtype))
 
     def _named(self, sums: Any, prefix: str = "") -> dict[str, float]:
         loss, correct = (float(value) for value in sums)
@@ -95,7 +116,7 @@ class Trainer:
             places = order[start : start + batch_size]
             truth = tf.gather(target, places)
             with tf.GradientTape() as tape:
-                predicted = self._net(tf.gather(features, places), training=True)
+                predicted = self._net(self._prepare(tf.gather(features, places)), training=True)
                 loss = self._total_loss(truth, predicted)
             variables = self._net.trainable_variables
             self._optimizer.apply(tape.gradient(loss, variables), variables)
@@ -116,7 +137,8 @@ class Trainer:
 
     def _total_loss(self, truth: Any, predicted: Any) -> Any:
         shaped = truth if self._classification else tf.expand_dims(truth, 1)
-        return tf.add_n([self._loss(shaped, predicted), *self._net.losses])
+        weights = None if self._weights is None else tf.gather(self._weights, truth)
+        return tf.add_n([self._loss(shaped, predicted, weights), *self._net.losses])
 
     def _correct(self, truth: Any, predicted: Any) -> Any:
         if not self._classification:
@@ -155,3 +177,11 @@ def _require_number(loss: float, epoch: int) -> None:
         raise TrainingFailure(
             "diverged", f"The training loss is {loss} after epoch {epoch}: ask for a lower learning_rate."
         )
+
+
+def class_weights(target: Floats | Integers, classes: int, choice: str) -> Floats | None:
+    """[classes] of the hyper-parameter `class_weight`: N / (classes * occurrences), or None for `none`."""
+    if not classes or choice == "none":
+        return None
+    counts = np.bincount(target.astype(np.int64), minlength=classes)
+    return len(target) / (classes * np.maximum(counts, 1)).astype(np.float64)

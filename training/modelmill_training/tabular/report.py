@@ -9,15 +9,13 @@ import numpy as np
 from modelmill.models.manifest import Task
 from modelmill_training.data import Floats, Integers, Table
 from modelmill_training.metrics import SCORE, evaluate
-from modelmill_training.prepare import Prepared
 from modelmill_training.report import curves
-from modelmill_training.report.importance import permutation_importance
-from modelmill_training.report.warnings import leakage, overfitting, small_parts
+from modelmill_training.report.warnings import overfitting, small_parts
+from modelmill_training.tabular.importance import permutation_importance
+from modelmill_training.tabular.leakage import leakage
+from modelmill_training.tabular.prepare import Prepared
 
-REPORT_VERSION = 1
 MAX_ROWS = 2_000
-# Of classes more than these no person compares curves.
-MAX_CLASSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,6 @@ def build(evidence: Evidence) -> dict[str, Any]:
         *leakage(evidence.task, prepared, evidence.seed),
     ]
     return {
-        "report_version": REPORT_VERSION,
         "task": evidence.task,
         "algorithm": evidence.algorithm,
         "labels": prepared.target.labels,
@@ -60,21 +57,7 @@ def build(evidence: Evidence) -> dict[str, Any]:
             "columns": permutation_importance(_used(prepared, table), _scorer(evidence, truth), evidence.seed),
         },
         "learning_curve": evidence.curve,
-        **_curves(truth, scores, prepared.target.labels),
-    }
-
-
-def _curves(truth: Any, scores: Floats, labels: list[str] | None) -> dict[str, Any]:
-    if labels is None:
-        return {"residuals": curves.residuals(truth, scores[:, 0])}
-    # Of two classes the second says all.
-    places = [1] if len(labels) == 2 else range(len(labels))
-    drawn = [(labels[place], truth == place, scores[:, place]) for place in places][:MAX_CLASSES]
-    mixed = [entry for entry in drawn if 0 < np.count_nonzero(entry[1]) < len(truth)]
-    return {
-        "roc": [curves.roc(*entry) for entry in mixed],
-        "precision_recall": [curves.precision_recall(*entry) for entry in mixed],
-        "calibration": [curves.calibration(*entry) for entry in mixed],
+        **curves.all_curves(truth, scores, prepared.target.labels),
     }
 
 

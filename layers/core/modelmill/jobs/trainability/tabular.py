@@ -1,9 +1,8 @@
-"""Whether a model can be trained on a dataset at all, decided from its profile before anything is started."""
-
-from typing import NoReturn
+"""Tables: columns and classes."""
 
 from modelmill.datasets.schema import Column, Schema
-from modelmill.errors import FieldError, InvalidRequest, Untrainable
+from modelmill.errors import Untrainable
+from modelmill.jobs.trainability.asked import Asked, Decision, refuse, require_target
 from modelmill.models.manifest import Task
 
 MIN_ROWS = 10
@@ -12,6 +11,12 @@ MAX_CLASSES = 100
 # A whole-number target of two values, or of at most this many with this many rows each, is taken for classes.
 MAX_INTEGER_CLASSES = 20
 ROWS_PER_INTEGER_CLASS = 10
+
+
+def decide(schema: Schema, asked: Asked) -> Decision:
+    """See `trainability.decide`."""
+    target = require_target(asked)
+    return Decision(target, decide_task(schema, check_columns(schema, target, asked.features), asked.task))
 
 
 def check_columns(schema: Schema, target: str, features: list[str] | None) -> Column:
@@ -24,15 +29,15 @@ def check_columns(schema: Schema, target: str, features: list[str] | None) -> Co
     column = schema.column(target)
     known = ", ".join(column.name for column in schema.columns[:50])
     if column is None:
-        _refuse("target", f"no column {target!r}; the dataset has {known}")
+        refuse("target", f"no column {target!r}; the dataset has {known}")
     names = features if features is not None else [other.name for other in schema.columns if other.name != target]
     for name in names:
         if schema.column(name) is None:
-            _refuse("features", f"no column {name!r}; the dataset has {known}")
+            refuse("features", f"no column {name!r}; the dataset has {known}")
         if name == target:
-            _refuse("features", f"{name!r} is the target and cannot be a feature")
+            refuse("features", f"{name!r} is the target and cannot be a feature")
     if len(set(names)) != len(names):
-        _refuse("features", "a column is named more than once")
+        refuse("features", "a column is named more than once")
     if not any(found.distinct > 1 for name in names if (found := schema.column(name))):
         raise Untrainable("no column besides the target has more than one value, so there is nothing to learn from")
     return column
@@ -51,11 +56,11 @@ def decide_task(schema: Schema, target: Column, task: str) -> Task:
         task = _fitting_task(target)
     if task == "regression":
         if target.type not in ("number", "integer"):
-            _refuse("task", f"regression needs a number as target; {target.name!r} is of type {target.type}")
+            refuse("task", f"regression needs a number as target; {target.name!r} is of type {target.type}")
         return "regression"
     _check_classes(target, labelled)
     if task == "binary" and target.distinct != 2:
-        _refuse("task", f"binary needs a target of two values; {target.name!r} has {target.distinct}")
+        refuse("task", f"binary needs a target of two values; {target.name!r} has {target.distinct}")
     if task == "multiclass":
         return "multiclass"
     return "binary"
@@ -100,7 +105,3 @@ def _check_classes(target: Column, labelled: int) -> None:
         raise Untrainable(
             f"these classes of {name} occur in one row only: {shown}; remove or merge them, add rows{hint}"
         )
-
-
-def _refuse(field: str, message: str) -> NoReturn:
-    raise InvalidRequest(message, errors=(FieldError(field, message),))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from modelmill_training.algorithms import Model, Request
-from modelmill_training.algorithms.trees import Tree, write_trees
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import GraphBuilder, singles
+from modelmill_training.tabular.algorithms import Model, Request
+from modelmill_training.tabular.algorithms.trees import Tree, write_trees
 
 SCALED = False
 STANDARDISED_TARGET = False

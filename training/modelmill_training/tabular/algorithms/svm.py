@@ -12,12 +12,12 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC, SVR
 
-from modelmill_training.algorithms import Model, Request, Rows
-from modelmill_training.algorithms.kernels import Kernel
 from modelmill_training.bundle import check_size
 from modelmill_training.data import Floats, Integers, Matrix
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.onnx_graph import DOUBLE, FLOAT, GraphBuilder, doubles
+from modelmill_training.tabular.algorithms import Model, Request, Rows
+from modelmill_training.tabular.algorithms.kernels import Kernel
 
 SCALED = True
 STANDARDISED_TARGET = True

@@ -3,30 +3,22 @@
 import numpy as np
 import onnx
 
-from modelmill.models.signature import Feature, Signature, Tensor
-from modelmill_training.algorithms import Model
-from modelmill_training.features import LIMIT, Preprocessing, categorical
-from modelmill_training.onnx_graph import DOUBLE, FLOAT, ML_DOMAIN, STRING, GraphBuilder, doubles, value_info
-
-
-def signature_of(features: list[Feature], labels: list[str] | None) -> Signature:
-    """The tensors of `export`'s graph."""
-    widths = {"numeric": 0, "categorical": 0}
-    for feature in features:
-        widths[feature.input] += feature.width
-    inputs = []
-    if widths["numeric"]:
-        inputs.append(Tensor("numeric", "FP64", [-1, widths["numeric"]]))
-    if widths["categorical"]:
-        inputs.append(Tensor("categorical", "BYTES", [-1, widths["categorical"]]))
-    if labels is None:
-        return Signature("tabular", inputs, [Tensor("value", "FP64", [-1, 1])], features)
-    outputs = [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
-    return Signature("tabular", inputs, outputs, features)
+from modelmill_training.onnx_graph import (
+    DOUBLE,
+    FLOAT,
+    ML_DOMAIN,
+    STRING,
+    GraphBuilder,
+    doubles,
+    value_info,
+    write_classes,
+)
+from modelmill_training.tabular.algorithms import Model
+from modelmill_training.tabular.features import LIMIT, Preprocessing, categorical
 
 
 def export(preprocessing: Preprocessing, model: Model, *, scaled: bool, labels: list[str] | None) -> bytes:
-    """The serialized graph with the inputs and outputs of `signature_of`."""
+    """The serialized graph with the inputs and outputs of `tabular_signature`."""
     builder = GraphBuilder()
     inputs = _inputs(preprocessing)
     features = write_preprocessing(builder, preprocessing, scaled=scaled)
@@ -79,7 +71,4 @@ def _write_outputs(builder: GraphBuilder, scores: str, labels: list[str] | None)
         # In double, since a target like 1,700,000,000 ± 1,000 has no room in single precision.
         builder.node("Identity", builder.cast(scores, DOUBLE), output="value")
         return [value_info("value", DOUBLE, "N", 1)]
-    best = builder.node("ArgMax", scores, axis=1, keepdims=0)
-    builder.node("Gather", builder.constant(np.array(labels, dtype=object)), best, output="label", axis=0)
-    builder.node("Identity", scores, output="probabilities")
-    return [value_info("label", STRING, "N"), value_info("probabilities", FLOAT, "N", len(labels))]
+    return write_classes(builder, scores, labels)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
-from modelmill_training.algorithms import Model, Request
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import GraphBuilder, singles
+from modelmill_training.tabular.algorithms import Model, Request
 
 SCALED = True
 STANDARDISED_TARGET = False

@@ -6,14 +6,14 @@ import numpy as np
 
 from modelmill.datasets.schema import Schema
 from modelmill.jobs.spec import TrainingSpec
-from modelmill_training.algorithms import Rows
-from modelmill_training.columns import choose_features, is_id_like, offered_columns
-from modelmill_training.data import Integers, Table, decode_column, read_arrow, read_schema
+from modelmill_training.data import Integers, Table, decode_column, read_arrow
 from modelmill_training.environment import Environment
 from modelmill_training.failures import TrainingFailure
-from modelmill_training.features import Preprocessing, fit_preprocessing
 from modelmill_training.progress import Progress
 from modelmill_training.split import Split, hash_rows, split_rows
+from modelmill_training.tabular.algorithms import Rows
+from modelmill_training.tabular.columns import choose_features, is_id_like, offered_columns
+from modelmill_training.tabular.features import Preprocessing, fit_preprocessing
 from modelmill_training.target import Target, decode_target
 
 
@@ -53,18 +53,18 @@ class Prepared:
         return float(np.std(self.target.values[self.split.train])) or 1.0
 
 
-def prepare(environment: Environment, spec: TrainingSpec, progress: Progress) -> Prepared:
+def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progress: Progress) -> Prepared:
     """Read, choose columns, split, and learn the preprocessing from the training part.
 
     Raises:
         TrainingFailure: nothing can be learned from this.
     """
-    schema = read_schema(environment.schema_file)
-    offered = offered_columns(schema, spec.target, spec.features)
-    arrow = read_arrow(environment.data_file, schema, [spec.target, *(column.name for column in offered)])
+    name = spec.target or ""
+    offered = offered_columns(schema, name, spec.features)
+    arrow = read_arrow(environment.data_file, schema, [name, *(column.name for column in offered)])
     progress.report("prepare")
     kinds = {column.name: column.type for column in schema.columns}
-    target = decode_target(arrow.column(spec.target), kinds[spec.target], spec.task)
+    target = decode_target(arrow.column(name), kinds[name], spec.task)
     columns = {column.name: decode_column(arrow.column(column.name), column.type) for column in offered}
     table = Table(len(target.present), columns).take(target.present)
     asked_for = spec.features is not None

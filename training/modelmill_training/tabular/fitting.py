@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from modelmill_training.algorithms import Builder, Model, Request, Rows, builder
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import DOUBLE, GraphBuilder, doubles
+from modelmill_training.tabular.algorithms import Builder, Model, Request, Rows, builder
 
 # A target whose values lie further than this many deviations from zero is standardised for every algorithm.
 FAR_FROM_ZERO = 100.0

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from modelmill.jobs.catalogue import resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
-from modelmill_training.algorithms import Request, Rows, builder
 from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
-from modelmill_training.fitting import fit
 from modelmill_training.metrics import FALLBACK_SCORE, SCORE, evaluate
-from modelmill_training.prepare import Prepared
 from modelmill_training.progress import Progress
-from modelmill_training.trained import Trained, sample, train
+from modelmill_training.tabular.algorithms import Request, Rows, builder
+from modelmill_training.tabular.fitting import fit
+from modelmill_training.tabular.prepare import Prepared
+from modelmill_training.tabular.trained import Trained, sample, train
 
 # Cheapest first; the first one is always tried to the end, so that the smallest budget still brings something.
 CANDIDATES = ("linear", "gradient_boosting", "random_forest", "svm", "mlp")
@@ -140,7 +140,7 @@ class _Contest:
 
     def _train(self, name: str) -> Trained:
         seconds = max(1.0, self.clock.left)
-        hyperparameters = resolve_hyperparameters(name, {})
+        hyperparameters = resolve_hyperparameters("tabular", name, {})
         return train(self.prepared, self.spec, name, hyperparameters, self.progress, seconds)
 
     def _try(self, name: str, reserved: float) -> Candidate:
@@ -210,7 +210,7 @@ def _fit_fold(name: str, request: Request, outside: NDArray[np.bool_], seconds: 
     inside = replace(
         request,
         train=Rows(features[~outside], target[~outside]),
-        hyperparameters=resolve_hyperparameters(name, {}),
+        hyperparameters=resolve_hyperparameters("tabular", name, {}),
         seconds=max(1.0, seconds),
     )
     return fit(name, inside).predict(features[outside])

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from modelmill.jobs.spec import TrainingSpec
-from modelmill_training import bundle, onnx_export, parity, report, session
-from modelmill_training.algorithms import Model, Request, builder
+from modelmill_training import bundle, parity, session
 from modelmill_training.data import Floats, Integers, Table
-from modelmill_training.fitting import fit
 from modelmill_training.metrics import evaluate
-from modelmill_training.prepare import Prepared
 from modelmill_training.progress import Progress
+from modelmill_training.tabular import onnx_export, report
+from modelmill_training.tabular.algorithms import Model, Request, builder
+from modelmill_training.tabular.fitting import fit
+from modelmill_training.tabular.prepare import Prepared
 
 # Metrics of the training part are a by-product: a sample of it is enough.
 MAX_TRAIN_ROWS_EVALUATED = 50_000

@@ -1,0 +1,44 @@
+"""What one entry of the catalogue says, and the parts that several entries share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+AUTO = "auto"
+
+CLASS_WEIGHT: dict[str, Any] = {
+    "type": "string",
+    "enum": ["none", "balanced"],
+    "default": "none",
+    "description": "Classification: 'balanced' weighs each class by the inverse of its frequency.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """One entry; `hyperparameters` maps each name to its JSON Schema, which always holds a default.
+
+    A default of None means that training decides from the data; the manifest tells what was taken. The same name may
+    stand for another entry in another kind of dataset.
+    """
+
+    name: str
+    title: str
+    summary: str
+    kinds: tuple[str, ...]
+    tasks: tuple[str, ...]
+    hyperparameters: dict[str, dict[str, Any]]
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of a request's `hyperparameters` object."""
+        return {"type": "object", "additionalProperties": False, "properties": self.hyperparameters}
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "summary": self.summary,
+            "kinds": list(self.kinds),
+            "tasks": list(self.tasks),
+            "hyperparameters": self.schema(),
+        }

@@ -1,0 +1,24 @@
+"""Whether a model can be trained on a dataset at all, decided from its profile before anything is started."""
+
+from collections.abc import Callable
+
+from modelmill.datasets.schema import Schema
+from modelmill.jobs.trainability import tabular
+from modelmill.jobs.trainability.asked import Asked, Decision
+
+__all__ = ["Asked", "Decision", "decide"]
+
+# By the kind of the dataset.
+_DECIDE: dict[str, Callable[[Schema, Asked], Decision]] = {
+    "tabular": tabular.decide,
+}
+
+
+def decide(schema: Schema, asked: Asked) -> Decision:
+    """The task, and what is predicted.
+
+    Raises:
+        InvalidRequest: what is asked for does not fit the dataset.
+        Untrainable: nothing can be learned from it.
+    """
+    return _DECIDE[schema.kind](schema, asked)

@@ -1,0 +1,79 @@
+"""Whether the signature of a bundle from training is just what its columns and labels make it."""
+
+from collections.abc import Callable
+
+from modelmill.models.manifest import Manifest
+from modelmill.models.rejection import BundleRejected
+from modelmill.models.signature import Feature, tabular_signature
+from modelmill.models.uploaded import MAX_CLASSES
+
+MAX_COLUMNS = 10_000
+
+_TENSOR_OF_TYPE = {
+    "number": "numeric",
+    "integer": "numeric",
+    "boolean": "numeric",
+    "timestamp": "numeric",
+    "category": "categorical",
+}
+
+
+def check_signature(manifest: Manifest) -> None:
+    """The tensors must be just what the kind of the model makes them.
+
+    Raises:
+        BundleRejected: `signature_invalid`.
+    """
+    check = CHECKS.get(manifest.signature.kind)
+    problem = "no trained model has its kind" if check is None else check(manifest)
+    if problem is not None:
+        raise BundleRejected("signature_invalid", f"the signature cannot be used: {problem}")
+
+
+def problem_of_classes(manifest: Manifest) -> str | None:
+    """What is wrong with the labels of a classification, or with its task."""
+    labels = manifest.labels
+    if manifest.task not in ("binary", "multiclass"):
+        return f"no task is called {manifest.task!r}"
+    if not isinstance(labels, list) or not 2 <= len(labels) <= MAX_CLASSES:
+        return "a classification has two or more labels"
+    if not all(isinstance(label, str) for label in labels) or len(set(labels)) != len(labels):
+        return "labels are not distinct strings"
+    return None
+
+
+def _tabular(manifest: Manifest) -> str | None:
+    problem = _problem_of_columns(manifest.signature.features) or _problem_of_labels(manifest)
+    if problem is None and manifest.signature != tabular_signature(manifest.signature.features, manifest.labels):
+        problem = "its tensors do not follow from its columns and labels"
+    return problem
+
+
+def _problem_of_columns(features: list[Feature]) -> str | None:
+    if not 0 < len(features) <= MAX_COLUMNS:
+        return f"it has {len(features)} columns"
+    if not all(isinstance(text, str) for each in features for text in (each.name, each.type, each.input)):
+        return "names and types of columns are not strings"
+    if len({feature.name for feature in features}) != len(features):
+        return "two columns have the same name"
+    if not all(type(feature.index) is int for feature in features):
+        return "places of columns are not whole numbers"
+    places = {"numeric": 0, "categorical": 0}
+    for feature in sorted(features, key=lambda feature: (feature.input, feature.index)):
+        tensor = _TENSOR_OF_TYPE.get(feature.type)
+        if tensor != feature.input or feature.index != places[tensor]:
+            return f"column {feature.name[:80]!r} is not where its type belongs"
+        places[tensor] += feature.width
+    return None
+
+
+def _problem_of_labels(manifest: Manifest) -> str | None:
+    if manifest.task == "regression":
+        return None if manifest.labels is None else "a regression has no labels"
+    return problem_of_classes(manifest)
+
+
+# By the kind of the signature: what is wrong, or None.
+CHECKS: dict[str, Callable[[Manifest], str | None]] = {
+    "tabular": _tabular,
+}
