@@ -9,7 +9,7 @@ import pytest
 
 from modelmill.datasets.kinds import DatasetKind
 from modelmill.errors import InvalidRequest
-from modelmill.jobs.catalogue import CATALOGUE, Algorithm, algorithms, resolve_hyperparameters
+from modelmill.jobs.catalogue import CATALOGUE, Algorithm, algorithms, resolve_hyperparameters, search_spaces
 from modelmill.models.manifest import Task
 
 every_entry = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: f"{entry.kinds[0]}-{entry.name}")
@@ -103,3 +103,25 @@ def test_listing_needs_no_library() -> None:
     code = "import sys, modelmill.jobs.catalogue; print('jsonschema' in sys.modules or 'numpy' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+@every_entry
+def test_tuning_looks_only_where_the_schema_allows(entry: Algorithm) -> None:
+    for name, schema in entry.hyperparameters.items():
+        space = schema.get("search", {"choices": []})
+        ends = space["choices"] if "choices" in space else [space["low"], space["high"]]
+        for value in ends:
+            jsonschema.validate(value, schema)
+        if "low" in space:
+            assert space["low"] < space["high"]
+            assert isinstance(space["low"], int) == isinstance(space["high"], int) == ("integer" in schema["type"])
+        for other, values in space.get("when", {}).items():
+            assert list(entry.hyperparameters).index(other) < list(entry.hyperparameters).index(name)
+            assert set(values) <= set(entry.hyperparameters[other]["search"]["choices"])
+        assert set(space.get("tasks", [])) <= set(entry.tasks)
+
+
+def test_the_search_depends_on_the_task() -> None:
+    linear = algorithms("tabular")["linear"]
+    assert list(search_spaces(linear, "regression")) == ["alpha"]
+    assert list(search_spaces(linear, "binary")) == ["C", "class_weight"]

@@ -29,6 +29,11 @@ def train(
     features: Annotated[str | None, typer.Option(help="Columns to use, as a line of CSV; by default all.")] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Serve the new version as soon as it is ready.")] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same data: same model.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Search for the hyper-parameters that are not --set, with so many trials.")
+    ] = None,
+    tune_timeout: Annotated[int | None, typer.Option(help="Seconds that the search may take.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What the search is judged by, such as f1 or rmse.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
     """Train a model on a dataset."""
@@ -43,6 +48,7 @@ def train(
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
         promote=True if promote else None,
         seed=seed,
+        tuning=_tuning(trials, tune_timeout, metric),
     )
     if watch:
         session.remark(f"{job['job_id']} is {job['status']}")
@@ -58,6 +64,12 @@ def register(app: typer.Typer) -> None:
 
 def _names(line: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
+
+
+def _tuning(trials: int | None, timeout: int | None, metric: str | None) -> dict[str, Any] | None:
+    """What is asked of the search; any of its options starts one."""
+    asked = {"trials": trials, "timeout_s": timeout, "metric": metric}
+    return {name: value for name, value in asked.items() if value is not None} or None
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -29,10 +29,12 @@ class TrainingJobs:
         hyperparameters: Mapping[str, Any] | None = None,
         promote: bool | None = None,
         seed: int | None = None,
+        tuning: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
-        algorithms.
+        algorithms. `tuning`, such as `{"trials": 30, "timeout_s": 600, "metric": "f1"}` or `{}`, searches for the
+        hyper-parameters that are not given.
         """
         optional = {
             "target": target,
@@ -42,6 +44,7 @@ class TrainingJobs:
             "hyperparameters": dict(hyperparameters) if hyperparameters is not None else None,
             "promote": promote,
             "seed": seed,
+            "tuning": dict(tuning) if tuning is not None else None,
         }
         given = {name: value for name, value in optional.items() if value is not None}
         body = {"dataset_id": dataset_id, "model": model, **given}

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from modelmill.jobs.records import Job
 
 CURVE_POINTS = 500
+TRIALS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +39,17 @@ class JobLogs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The latest step, the curve of those steps that carried metrics, and what `auto` has tried so far."""
+    """The latest step, the curve of those steps that carried metrics, and what `auto` and tuning have tried so far."""
 
     latest: dict[str, Any] | None
     curve: list[dict[str, Any]]
     leaderboard: list[dict[str, Any]]
+    trials: list[dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return (self.latest or {}) | {"curve": self.curve}
+        trials = {"trials": self.trials} if self.trials else {}
+        return (self.latest or {}) | {"curve": self.curve} | trials
 
 
 def read_progress(lines: Iterable[LogLine]) -> Progress:
@@ -54,15 +57,18 @@ def read_progress(lines: Iterable[LogLine]) -> Progress:
     latest: dict[str, Any] | None = None
     curve: list[dict[str, Any]] = []
     leaderboard: list[dict[str, Any]] = []
+    trials: list[dict[str, Any]] = []
     for record in filter(None, map(_parse, lines)):
         kind = record.pop("modelmill")
         if kind == "candidate":
             leaderboard.append(record)
+        elif kind == "trial":
+            trials.append(record)
         elif kind == "progress":
             latest = record
             if record.get("phase") == "fit" and record.get("metrics"):
                 curve.append({"step": record.get("step"), **record["metrics"]})
-    return Progress(latest, curve[-CURVE_POINTS:], leaderboard)
+    return Progress(latest, curve[-CURVE_POINTS:], leaderboard, trials[-TRIALS:])
 
 
 def _parse(line: LogLine) -> dict[str, Any] | None:

@@ -60,6 +60,7 @@ class Job:
     reason: str | None = None
     failure: dict[str, str] | None = None
     model_version: int | None = None
+    tuning: dict[str, Any] | None = None
 
     @property
     def ended(self) -> bool:

@@ -17,6 +17,8 @@ class TrainingSpec:
     target: the column to be predicted; None where the task needs none.
     features: the columns to use; None means every column but the target.
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
+    tuning: what `jobs.tuning` resolves, or None where nothing is searched; `hyperparameters` are then those only
+        that the search leaves as they are.
     """
 
     job_id: str
@@ -33,6 +35,7 @@ class TrainingSpec:
     catalogue_version: int
     time_budget_s: int = 600
     max_model_bytes: int = 250 * 1024 * 1024
+    tuning: dict[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "TrainingSpec":

@@ -15,6 +15,7 @@ from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, algorithms, resolv
 from modelmill.jobs.catalogue import find as find_algorithm
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.trainability import Asked, decide
+from modelmill.jobs.tuning import resolve_tuning
 from modelmill.timestamps import iso
 
 QUEUE_SECONDS = 6 * 3600
@@ -48,6 +49,7 @@ class NewJob:
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     promote: bool = False
     seed: int | None = None
+    tuning: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def describe(job: Job) -> dict[str, Any]:
         "seed",
         "promote",
     )
-    optional = ("features", "reason", "failure", "model_version")
+    optional = ("features", "tuning", "reason", "failure", "model_version")
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
 
@@ -146,6 +148,8 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
     _check_task(schema.kind, new.task)
     target, task = decide(schema, asked)
     _check_algorithm(new.algorithm, schema.kind, task)
+    complete = resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters)
+    tuning = resolve_tuning(schema.kind, new.algorithm, task, new.hyperparameters, new.tuning)
     now = time.time()
     return Job(
         tenant=dataset.tenant,
@@ -157,7 +161,7 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         target=target,
         task=task,
         algorithm=new.algorithm,
-        hyperparameters=resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters),
+        hyperparameters=_decided(new, complete) if tuning else complete,
         features=new.features,
         seed=new.seed if new.seed is not None else secrets.randbelow(MAX_SEED),
         catalogue_version=CATALOGUE_VERSION,
@@ -167,7 +171,13 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         created_at=iso(now),
         updated_at=iso(now),
         queued_until=int(now) + QUEUE_SECONDS,
+        tuning=tuning,
     )
+
+
+def _decided(new: NewJob, complete: dict[str, Any]) -> dict[str, Any]:
+    """Those hyper-parameters that tuning leaves as they are; `auto` has only such."""
+    return {name: value for name, value in complete.items() if new.algorithm == AUTO or name in new.hyperparameters}
 
 
 def _check_task(kind: str, task: str) -> None:

@@ -8,6 +8,7 @@ from modelmill.datasets.kinds import FORMATS as DATASET_FORMATS
 from modelmill.ids import NAME_PATTERN
 from modelmill.jobs.catalogue import AUTO
 from modelmill.jobs.submit import MAX_SEED
+from modelmill.jobs.tuning import SETTINGS
 from modelmill.models.manifest import Task
 from modelmill.models.uploads import FORMATS, MAX_LABELS, MIN_LABELS
 
@@ -22,6 +23,11 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _range(name: str) -> dict[str, JsonValue]:
+    setting = SETTINGS[name]
+    return {"minimum": setting.minimum, "maximum": setting.maximum, "default": setting.default}
+
+
 _DATASET_FORMATS = list[JsonValue](sorted({name for names in DATASET_FORMATS.values() for name in names}))
 
 
@@ -33,6 +39,14 @@ class DatasetBody(Body):
     kind: str = Field("tabular", json_schema_extra={"enum": list[JsonValue](DATASET_FORMATS)})
     format: str = Field(json_schema_extra={"enum": _DATASET_FORMATS})
     target: str | None = Field(None, min_length=1, max_length=MAX_COLUMN_NAME)
+
+
+class TuningBody(Body):
+    """`tuning` of a training job; the ranges are checked in `jobs.tuning`, which knows which metrics a task has."""
+
+    trials: int | None = Field(None, json_schema_extra=_range("trials"))
+    timeout_s: int | None = Field(None, json_schema_extra=_range("timeout_s"))
+    metric: str | None = Field(None, max_length=80, description="default: r2, roc_auc for two classes, f1 for more")
 
 
 class TrainingJobBody(Body):
@@ -50,6 +64,7 @@ class TrainingJobBody(Body):
     hyperparameters: dict[str, Any] = Field(default_factory=dict, max_length=50)
     promote: bool = Field(False, description="make the version live when it is ready")
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    tuning: TuningBody | None = Field(None, description="search for the hyper-parameters that are not given")
 
 
 class VersionBody(Body):

@@ -7,9 +7,18 @@ from typing import Any
 
 from modelmill.errors import FieldError, InvalidRequest
 from modelmill.jobs.catalogue import tabular
-from modelmill.jobs.catalogue.entry import AUTO, Algorithm
+from modelmill.jobs.catalogue.entry import AUTO, Algorithm, search_spaces
 
-__all__ = ["AUTO", "CATALOGUE", "CATALOGUE_VERSION", "Algorithm", "algorithms", "find", "resolve_hyperparameters"]
+__all__ = [
+    "AUTO",
+    "CATALOGUE",
+    "CATALOGUE_VERSION",
+    "Algorithm",
+    "algorithms",
+    "find",
+    "resolve_hyperparameters",
+    "search_spaces",
+]
 
 CATALOGUE_VERSION = 1
 

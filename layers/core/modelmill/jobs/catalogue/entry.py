@@ -10,6 +10,7 @@ CLASS_WEIGHT: dict[str, Any] = {
     "enum": ["none", "balanced"],
     "default": "none",
     "description": "Classification: 'balanced' weighs each class by the inverse of its frequency.",
+    "search": {"choices": ["none", "balanced"], "tasks": ["binary", "multiclass"]},
 }
 
 
@@ -19,6 +20,9 @@ class Algorithm:
 
     A default of None means that training decides from the data; the manifest tells what was taken. The same name may
     stand for another entry in another kind of dataset.
+
+    A schema may hold `search`, which validators pass over: where tuning looks, `{"low", "high", "log"}` or
+    `{"choices"}`, with `tasks` and `when` (`{other hyper-parameter: values}`) where it matters for these only.
     """
 
     name: str
@@ -42,3 +46,9 @@ class Algorithm:
             "tasks": list(self.tasks),
             "hyperparameters": self.schema(),
         }
+
+
+def search_spaces(entry: Algorithm, task: str) -> dict[str, dict[str, Any]]:
+    """What tuning searches for a task, in the order of the catalogue: `search` of each hyper-parameter that has it."""
+    spaces = {name: schema["search"] for name, schema in entry.hyperparameters.items() if "search" in schema}
+    return {name: space for name, space in spaces.items() if task in space.get("tasks", [task])}

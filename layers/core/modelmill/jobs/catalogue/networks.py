@@ -13,6 +13,7 @@ def training(*, epochs: int, patience: int, optimizer: str = "adam") -> dict[str
             "enum": ["adam", "adamw", "sgd", "rmsprop"],
             "default": optimizer,
             "description": "Keras optimizer.",
+            "search": {"choices": ["adam", "adamw", "sgd", "rmsprop"]},
         },
         "learning_rate": {
             "type": ["number", "null"],
@@ -20,6 +21,7 @@ def training(*, epochs: int, patience: int, optimizer: str = "adam") -> dict[str
             "maximum": 10,
             "default": None,
             "description": "Null takes 0.01 for sgd and 0.001 for the others.",
+            "search": {"low": 1e-4, "high": 0.1, "log": True},
         },
         "schedule": {
             "type": "string",
@@ -27,6 +29,7 @@ def training(*, epochs: int, patience: int, optimizer: str = "adam") -> dict[str
             "default": "constant",
             "description": "How the learning rate moves over all epochs: not at all, along a cosine to zero, by equal "
             "factors to a hundredth, or up over the first tenth and then along a cosine.",
+            "search": {"choices": ["constant", "cosine", "exponential", "warmup_cosine"]},
         },
         "batch_size": {
             "type": ["integer", "null"],
@@ -34,6 +37,7 @@ def training(*, epochs: int, patience: int, optimizer: str = "adam") -> dict[str
             "maximum": 65_536,
             "default": None,
             "description": "Rows per step; null takes 32, more for more than 10,000 rows.",
+            "search": {"choices": [16, 32, 64, 128, 256]},
         },
         "epochs": {
             "type": "integer",
@@ -63,6 +67,7 @@ def regularisation(*, dropout: float = 0.0, l2: float = 0.0) -> dict[str, dict[s
             "maximum": 0.95,
             "default": dropout,
             "description": "Share of units left out at random after each hidden layer.",
+            "search": {"low": 0.0, "high": 0.5},
         },
         "l1": {
             "type": "number",
@@ -77,6 +82,7 @@ def regularisation(*, dropout: float = 0.0, l2: float = 0.0) -> dict[str, dict[s
             "maximum": 10,
             "default": l2,
             "description": "L2 penalty on the layers' weights.",
+            "search": {"low": 1e-6, "high": 1e-2, "log": True},
         },
     }
 
@@ -86,4 +92,5 @@ ACTIVATION: dict[str, Any] = {
     "enum": ["relu", "tanh", "sigmoid", "elu", "gelu"],
     "default": "relu",
     "description": "Activation of the hidden layers.",
+    "search": {"choices": ["relu", "tanh", "elu", "gelu"]},
 }

@@ -35,6 +35,7 @@ ENTRIES = (
                 "maximum": 1e6,
                 "default": 1.0,
                 "description": "Classification: inverse strength of the L2 penalty.",
+                "search": {"low": 1e-3, "high": 1e3, "log": True, "tasks": ["binary", "multiclass"]},
             },
             "alpha": {
                 "type": "number",
@@ -42,6 +43,7 @@ ENTRIES = (
                 "maximum": 1e6,
                 "default": 0.0,
                 "description": "Regression: strength of the L2 (ridge) penalty; 0 is ordinary least squares.",
+                "search": {"low": 1e-3, "high": 1e3, "log": True, "tasks": ["regression"]},
             },
             "max_iter": {
                 "type": "integer",
@@ -66,6 +68,7 @@ ENTRIES = (
                 "enum": ["rbf", "poly", "linear"],
                 "default": "rbf",
                 "description": "How alike two rows are: by their distance (rbf), by a polynomial, or linearly.",
+                "search": {"choices": ["rbf", "poly", "linear"]},
             },
             "C": {
                 "type": "number",
@@ -73,6 +76,7 @@ ENTRIES = (
                 "maximum": 1e4,
                 "default": 1.0,
                 "description": "Price of a row on the wrong side of the margin; less is smoother.",
+                "search": {"low": 1e-2, "high": 1e3, "log": True},
             },
             "gamma": {
                 "type": ["number", "null"],
@@ -81,6 +85,7 @@ ENTRIES = (
                 "default": None,
                 "description": "Kernels rbf and poly: how near a row must be to matter; null takes 1 / (columns of the "
                 "matrix * their variance).",
+                "search": {"low": 1e-4, "high": 10.0, "log": True, "when": {"kernel": ["rbf", "poly"]}},
             },
             "degree": {
                 "type": "integer",
@@ -88,6 +93,7 @@ ENTRIES = (
                 "maximum": 6,
                 "default": 3,
                 "description": "Kernel poly: degree of the polynomial.",
+                "search": {"low": 2, "high": 4, "when": {"kernel": ["poly"]}},
             },
             "coef0": {
                 "type": "number",
@@ -102,6 +108,7 @@ ENTRIES = (
                 "maximum": 10,
                 "default": 0.1,
                 "description": "Regression: errors below it cost nothing, in deviations of the target.",
+                "search": {"low": 1e-3, "high": 1.0, "log": True, "tasks": ["regression"]},
             },
             "class_weight": CLASS_WEIGHT,
             "max_rows": {
@@ -133,6 +140,7 @@ ENTRIES = (
                 "enum": ["gini", "entropy"],
                 "default": "gini",
                 "description": "Classification: what splits are judged by. For regression it is the squared error.",
+                "search": {"choices": ["gini", "entropy"], "tasks": ["binary", "multiclass"]},
             },
             "max_depth": {
                 "type": ["integer", "null"],
@@ -140,6 +148,7 @@ ENTRIES = (
                 "maximum": 64,
                 "default": None,
                 "description": "Depth at most; null sets no limit.",
+                "search": {"low": 2, "high": 20},
             },
             "min_samples_leaf": {
                 "type": ["integer", "null"],
@@ -147,6 +156,7 @@ ENTRIES = (
                 "maximum": 1_000_000,
                 "default": None,
                 "description": "Rows in a leaf at least; null takes 1, more for more than 10,000 rows.",
+                "search": {"low": 1, "high": 100, "log": True},
             },
             "ccp_alpha": {
                 "type": ["number", "null"],
@@ -179,6 +189,7 @@ ENTRIES = (
                 "maximum": 64,
                 "default": None,
                 "description": "Depth of a tree at most; null sets no limit.",
+                "search": {"low": 3, "high": 32},
             },
             "min_samples_leaf": {
                 "type": ["integer", "null"],
@@ -186,12 +197,14 @@ ENTRIES = (
                 "maximum": 1_000_000,
                 "default": None,
                 "description": "Rows in a leaf at least; null takes 1, more for more than 10,000 rows.",
+                "search": {"low": 1, "high": 50, "log": True},
             },
             "max_features": {
                 "type": ["string", "null"],
                 "enum": ["sqrt", "log2", "all", None],
                 "default": None,
                 "description": "Features tried at a split; null takes sqrt for classification, all for regression.",
+                "search": {"choices": ["sqrt", "log2", "all"]},
             },
             "class_weight": CLASS_WEIGHT,
         },
@@ -209,6 +222,7 @@ ENTRIES = (
                 "maximum": 5000,
                 "default": 100,
                 "description": "Boosting rounds (for several classes: trees per class).",
+                "search": {"low": 50, "high": 500, "log": True},
             },
             "learning_rate": {
                 "type": "number",
@@ -216,6 +230,7 @@ ENTRIES = (
                 "maximum": 1.0,
                 "default": 0.1,
                 "description": "Share of each tree's correction that is kept.",
+                "search": {"low": 0.01, "high": 0.3, "log": True},
             },
             "max_leaf_nodes": {
                 "type": "integer",
@@ -223,6 +238,7 @@ ENTRIES = (
                 "maximum": 1024,
                 "default": 31,
                 "description": "Leaves of a tree at most.",
+                "search": {"low": 4, "high": 128, "log": True},
             },
             "max_depth": {
                 "type": ["integer", "null"],
@@ -230,6 +246,7 @@ ENTRIES = (
                 "maximum": 64,
                 "default": None,
                 "description": "Depth of a tree at most; null sets no limit.",
+                "search": {"low": 2, "high": 16},
             },
             "min_samples_leaf": {
                 "type": ["integer", "null"],
@@ -237,6 +254,7 @@ ENTRIES = (
                 "maximum": 1_000_000,
                 "default": None,
                 "description": "Rows in a leaf at least; null takes 20, fewer for less than 400 rows.",
+                "search": {"low": 2, "high": 100, "log": True},
             },
             "l2": {
                 "type": "number",
@@ -244,6 +262,7 @@ ENTRIES = (
                 "maximum": 1e6,
                 "default": 0.0,
                 "description": "L2 penalty on the leaves' values.",
+                "search": {"low": 1e-3, "high": 100.0, "log": True},
             },
             "class_weight": CLASS_WEIGHT,
         },
@@ -261,6 +280,7 @@ ENTRIES = (
                 "maxItems": 16,
                 "default": [64, 32],
                 "description": "Units of each hidden layer; [] is a linear net.",
+                "search": {"choices": [[32], [64], [128], [64, 32], [128, 64], [256, 128], [128, 64, 32]]},
             },
             "activation": ACTIVATION,
             **training(epochs=100, patience=10),
