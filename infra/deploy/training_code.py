@@ -37,7 +37,17 @@ SHARED_MODULES = (
 )
 
 # What modelmill_training imports besides TensorFlow, which the image brings with all that it needs.
-REQUIREMENTS = ("jsonschema", "keras", "matplotlib", "onnx", "onnxruntime", "pyarrow", "scikit-learn", "tf2onnx")
+REQUIREMENTS = (
+    "jsonschema",
+    "keras",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "optuna",
+    "pyarrow",
+    "scikit-learn",
+    "tf2onnx",
+)
 FROM_THE_IMAGE = "tensorflow"
 
 # The image has a Keras too, in a version that TensorFlow's range leaves open. Keras is pure Python and small, so the

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from modelmill.datasets.schema import Schema
-from modelmill.jobs.catalogue import resolve_hyperparameters
+from modelmill.jobs.catalogue import AUTO, resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import MODEL_FILE, Manifest
 from modelmill_training import bundle, report
@@ -42,9 +42,12 @@ def run(environment: Environment, progress: Progress) -> Manifest:
 
 
 def read_spec(environment: Environment) -> TrainingSpec:
-    """The spec, its hyper-parameters complete."""
+    """The spec, its hyper-parameters complete, or where tuning searches for the others, those that are given."""
     spec = TrainingSpec.from_dict(json.loads(environment.spec_file.read_bytes()))
-    return replace(spec, hyperparameters=resolve_hyperparameters(spec.kind, spec.algorithm, spec.hyperparameters))
+    complete = resolve_hyperparameters(spec.kind, spec.algorithm, spec.hyperparameters)
+    if spec.tuning is None or spec.algorithm == AUTO:
+        return replace(spec, hyperparameters=complete)
+    return replace(spec, hyperparameters={name: complete[name] for name in spec.hyperparameters})
 
 
 def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progress: Progress) -> Manifest:
@@ -81,6 +84,7 @@ def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progre
         profile=outcome.profile,
         reference=outcome.reference,
         placement=outcome.placement,
+        tuning=outcome.tuning,
     )
     bundle.write_manifest(folder, manifest)
     return manifest

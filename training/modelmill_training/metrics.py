@@ -72,6 +72,12 @@ def classification(target: NDArray[Any], probabilities: Floats, labels: list[str
     return result
 
 
+def squared_error(target: NDArray[Any], scores: Floats) -> float:
+    """Mean squared error of values [N, 1], or of probabilities [N, classes] summed over the classes (Brier score)."""
+    truth = target[:, None] if scores.shape[1] == 1 else np.eye(scores.shape[1])[target]
+    return float(np.mean(np.sum((scores - truth) ** 2, axis=1)))
+
+
 def roc_auc(target: NDArray[Any], probabilities: Floats) -> float | None:
     """Of the second class for two classes, else the macro average of each class against the rest."""
     places = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])

@@ -35,3 +35,4 @@ class Outcome:
     dropped: list[dict[str, str]] = field(default_factory=list)
     profile: dict[str, Any] = field(default_factory=dict)
     leaderboard: list[dict[str, Any]] | None = None
+    tuning: dict[str, Any] | None = None

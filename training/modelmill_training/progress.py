@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-Phase = Literal["load", "prepare", "fit", "evaluate", "export", "parity", "report", "save"]
+Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "report", "save"]
 
 
 @dataclass(slots=True)
@@ -51,6 +51,10 @@ class Progress:
     def candidate(self, entry: Mapping[str, Any]) -> None:
         """What became of one candidate of `auto`."""
         self._write({"modelmill": "candidate", **entry})
+
+    def trial(self, entry: Mapping[str, Any]) -> None:
+        """What became of one trial of tuning."""
+        self._write({"modelmill": "trial", **entry})
 
     def log(self, text: str) -> None:
         """A plain line for people."""

@@ -78,8 +78,22 @@ class Trainer:
         self._train_epoch = tf.function(self._epoch, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
 
-    def fit(self, train: Examples, validation: Examples, schedule: Schedule, progress: Progress) -> None:
+    def fit(
+        self,
+        train: Examples,
+        validation: Examples,
+        schedule: Schedule,
+        progress: Progress,
+        report: Callable[[int, float], None] | None = None,
+    ) -> None:
         """Train the net in place; the weights of the best epoch stay when there is a patience.
+
+        Args:
+            train: what is learned from.
+            validation: what the best epoch is chosen by; may be empty.
+            schedule: how long to train.
+            progress: told the metrics of the epochs.
+            report: told each epoch's validation loss without penalties; may raise to end the training.
 
         Raises:
             TrainingFailure: the loss is no longer a number.
@@ -96,6 +110,8 @@ class Trainer:
             _require_number(metrics["loss"], epoch)
             if epoch % max(1, schedule.epochs // MAX_REPORTS) == 0 or epoch == schedule.epochs:
                 progress.report("fit", epoch, schedule.epochs, metrics)
+            if report is not None and len(validation.target):
+                report(epoch, metrics["val_loss"] - float(sum(self._net.losses)))
             if best.exhausted(metrics.get("val_loss")) or time.monotonic() > end:
                 break
         best.restore()

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from modelmill.jobs.catalogue import resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
+from modelmill_training.clock import Clock, OutOfTime
 from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.metrics import FALLBACK_SCORE, SCORE, evaluate
 from modelmill_training.progress import Progress
 from modelmill_training.tabular.algorithms import Request, Rows, builder
 from modelmill_training.tabular.fitting import fit
+from modelmill_training.tabular.folds import FOLDS, fold_numbers, sample_rows
 from modelmill_training.tabular.prepare import Prepared
-from modelmill_training.tabular.trained import Trained, sample, train
+from modelmill_training.tabular.trained import Trained, train
 
 # Cheapest first; the first one is always tried to the end, so that the smallest budget still brings something.
 CANDIDATES = ("linear", "gradient_boosting", "random_forest", "svm", "mlp")
-MAX_ROWS = 50_000
-FOLDS = 3
 
 # Above these, others are as good in less time.
 SVM_ROWS = 5000
@@ -48,34 +48,6 @@ class Candidate:
     metric: str
     seconds: float
     reason: str | None = None
-
-
-class OutOfTime(TrainingFailure):
-    """The rest of the budget would not suffice."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("out_of_time", message)
-
-
-class Clock:
-    """What is left of the budget."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds; negative when it is used up."""
-        return self._end - time.monotonic()
-
-    def require(self, seconds: float, what: str) -> None:
-        """Nothing, when that much is left.
-
-        Raises:
-            OutOfTime: it is not.
-        """
-        if seconds > self.left:
-            raise OutOfTime(f"not finished: {what} would take about {seconds:.0f} s, {max(0.0, self.left):.0f} s left")
 
 
 def choose(prepared: Prepared, spec: TrainingSpec, progress: Progress) -> Trained:
@@ -140,6 +112,10 @@ class _Contest:
 
     def _train(self, name: str) -> Trained:
         seconds = max(1.0, self.clock.left)
+        if self.spec.tuning is not None:
+            from modelmill_training.tabular.tuned import train_tuned  # imports Optuna
+
+            return train_tuned(self.prepared, self.spec, name, {}, self.progress, seconds)
         hyperparameters = resolve_hyperparameters("tabular", name, {})
         return train(self.prepared, self.spec, name, hyperparameters, self.progress, seconds)
 
@@ -214,31 +190,6 @@ def _fit_fold(name: str, request: Request, outside: NDArray[np.bool_], seconds: 
         seconds=max(1.0, seconds),
     )
     return fit(name, inside).predict(features[outside])
-
-
-def fold_numbers(rows: Rows, classes: int, seed: int) -> Integers:
-    """Per row the fold that predicts it; classes keep their proportions, and those too small for it get -1."""
-    order = np.random.default_rng(seed).permutation(len(rows.target))
-    if classes:
-        order = order[np.argsort(rows.target[order], kind="stable")]
-    numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = np.arange(len(order)) % FOLDS
-    if classes:
-        small = np.bincount(rows.target.astype(np.int64), minlength=classes) < FOLDS
-        numbers[small[rows.target.astype(np.int64)]] = -1
-    return numbers
-
-
-def sample_rows(prepared: Prepared, seed: int) -> Integers:
-    """At most MAX_ROWS of the training rows, stratified for classes."""
-    rows = prepared.split.train
-    if prepared.target.labels is None or len(rows) <= MAX_ROWS:
-        return sample(rows, MAX_ROWS, seed)
-    share = MAX_ROWS / len(rows)
-    classes = prepared.target.values[rows]
-    members = (rows[classes == place] for place in range(prepared.classes))
-    parts = [sample(part, max(FOLDS, round(share * len(part))), seed) for part in members]
-    return np.sort(np.concatenate(parts))
 
 
 def _reason(error: Exception) -> str:

@@ -19,6 +19,10 @@ def run(environment: Environment, spec: TrainingSpec, schema: Schema, progress: 
         from modelmill_training.tabular.auto import choose  # a single algorithm does not need it
 
         trained = choose(prepared, spec, progress)
+    elif spec.tuning is not None:
+        from modelmill_training.tabular.tuned import train_tuned  # imports Optuna
+
+        trained = train_tuned(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
     else:
         trained = train(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
     return _outcome(prepared, trained)
@@ -44,4 +48,5 @@ def _outcome(prepared: Prepared, trained: Trained) -> Outcome:
         dropped=prepared.dropped,
         profile=bundle.profile_of(prepared.schema, features),
         leaderboard=trained.leaderboard,
+        tuning=trained.tuning,
     )

@@ -33,6 +33,7 @@ class Trained:
     libraries: tuple[str, ...]
     report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = field(default=None)
+    tuning: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

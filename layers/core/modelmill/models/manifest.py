@@ -46,6 +46,8 @@ class Manifest:
     profile: {column name: schema.Column.to_dict()} of the training data, for drift.
     reference: {"rows": [{column: value}], "scores": [[raw scores]]}, at most 200 rows, for explanations.
     placement: {"model_bytes", "latency_us", "memory_bytes"}: measured hints.
+    tuning: {"metric", "trials": {state: how many}, "best", "best_value", "default_value", "seconds"} of the search for
+        hyper-parameters, `best` the number of the trial; None where nothing was searched.
     files: every file of the bundle but the manifest itself.
     """
 
@@ -68,6 +70,7 @@ class Manifest:
     profile: dict[str, Any] = field(default_factory=dict)
     reference: dict[str, Any] = field(default_factory=dict)
     placement: dict[str, Any] = field(default_factory=dict)
+    tuning: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":

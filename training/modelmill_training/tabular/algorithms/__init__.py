@@ -7,6 +7,7 @@ from typing import Any, Protocol, cast
 
 from modelmill.models.manifest import Task
 from modelmill_training.data import Floats, Integers, Matrix
+from modelmill_training.metrics import squared_error
 from modelmill_training.onnx_graph import GraphBuilder
 from modelmill_training.progress import Progress
 
@@ -39,6 +40,8 @@ class Request:
     hyperparameters: complete; builders replace None by what they took, for the manifest.
     max_bytes: the size that the exported model should not exceed.
     seconds: a time limit for builders that can stop early, or None.
+    report: told the loss on the validation rows after each step, by builders that learn in steps; it may raise to end
+        the fit.
     """
 
     train: Rows
@@ -50,6 +53,12 @@ class Request:
     max_bytes: int
     progress: Progress = field(default_factory=Progress)
     seconds: float | None = None
+    report: Callable[[int, float], None] | None = None
+
+    def report_stage(self, step: int, model: Model) -> None:
+        """Tell `report`, where there is one, how good the model is so far."""
+        if self.report is not None and len(self.validation.target):
+            self.report(step, squared_error(self.validation.target, model.predict(self.validation.features)))
 
 
 class Builder(Protocol):

@@ -20,6 +20,9 @@ LIBRARIES = ("scikit-learn",)
 LEAF_ROWS = 20
 LEAVES_AT_LEAST = 20
 
+# Where somebody wants to know how it gets on, which costs a little time.
+STAGES = 5
+
 
 @dataclass(frozen=True, slots=True)
 class BoostedTrees:
@@ -59,10 +62,16 @@ def fit(request: Request) -> Model:
     rows = len(request.train.target)
     given["min_samples_leaf"] = given["min_samples_leaf"] or max(1, min(LEAF_ROWS, rows // LEAVES_AT_LEAST))
     request.progress.report("fit", 0, given["max_iter"])
-    estimator = _estimator(request)
-    estimator.fit(request.train.features, request.train.target)
-    request.progress.report("fit", given["max_iter"], given["max_iter"])
-    return BoostedTrees(estimator, request.classes)
+    stages = min(STAGES, given["max_iter"]) if request.report else 1
+    estimator = _estimator(request).set_params(warm_start=stages > 1)
+    model = BoostedTrees(estimator, request.classes)
+    for stage in range(1, stages + 1):
+        rounds = math.ceil(given["max_iter"] * stage / stages)
+        estimator.set_params(max_iter=rounds)
+        estimator.fit(request.train.features, request.train.target)
+        request.progress.report("fit", rounds, given["max_iter"])
+        request.report_stage(stage, model)
+    return model
 
 
 def _estimator(request: Request) -> Any:

@@ -67,6 +67,7 @@ def fit(request: Request) -> Model:
         estimator.fit(request.train.features, request.train.target)
         request.progress.report("fit", estimator.n_estimators, given["trees"])
         _check_growth(estimator, request)
+        request.report_stage(step, Forest(estimator, classification=bool(request.classes)))
     # Sums over trees in threads differ in their last bits from run to run.
     estimator.set_params(n_jobs=1)
     return Forest(estimator, classification=bool(request.classes))

@@ -159,7 +159,18 @@ def _version(version: registry.ModelVersion, aliases: list[str]) -> dict[str, An
 
 
 def _details(manifest: Manifest) -> dict[str, Any]:
-    names = ("target", "labels", "metrics", "parity", "split", "lineage", "libraries", "dropped", "leaderboard")
+    names = (
+        "target",
+        "labels",
+        "metrics",
+        "parity",
+        "split",
+        "lineage",
+        "libraries",
+        "dropped",
+        "leaderboard",
+        "tuning",
+    )
     details: dict[str, Any] = {name: getattr(manifest, name) for name in (*names, "placement", "spec")}
     files = {name: {"sha256": file.sha256, "bytes": file.bytes} for name, file in manifest.files.items()}
     return details | {"signature": manifest.signature.to_dict(), "files": files}

@@ -67,4 +67,7 @@ def _result(services: Services, job: Job) -> dict[str, Any]:
         manifest = services.bundles.manifest(job.tenant, job.model, job.model_version)
     except NotFound:
         return {}
-    return {name: getattr(manifest, name) for name in ("metrics", "split", "dropped", "leaderboard", "algorithm")}
+    told = {name: getattr(manifest, name) for name in ("metrics", "split", "dropped", "leaderboard", "algorithm")}
+    if manifest.tuning is None:
+        return told
+    return told | {"tuning": (job.tuning or {}) | {"result": manifest.tuning}}
