@@ -1,5 +1,6 @@
 """The search for hyper-parameters: it improves, it prunes, it repeats itself, it ends in time, and it tells all."""
 
+import json
 import time
 from typing import Any
 
@@ -20,8 +21,8 @@ def lines_of(output: str) -> list[dict[str, Any]]:
     return [line for line in progress_lines(output) if line["modelmill"] == "trial"]
 
 
-def without_times(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in trial.items() if name != "seconds"} for trial in trials]
+def without(trials: list[dict[str, Any]], left_out: str) -> list[dict[str, Any]]:
+    return [{name: value for name, value in trial.items() if name != left_out} for trial in trials]
 
 
 def test_a_net_with_a_bad_default_is_improved(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,6 +44,15 @@ def test_a_net_with_a_bad_default_is_improved(train: Train, capsys: pytest.Captu
     assert {name: used[name] for name in best["hyperparameters"]} == best["hyperparameters"]
     assert {name: used[name] for name in given} == given
     assert tree.manifest.metrics["test"]["roc_auc"] > 0.97
+
+    # and the report tells the search, with pictures
+    report = json.loads((tree.root / "model/report.json").read_text())
+    assert report["tuning"]["history"] == without(trials, "modelmill")
+    assert {entry["hyperparameter"] for entry in report["tuning"]["importances"]} <= set(best["hyperparameters"])
+    assert sum(entry["importance"] for entry in report["tuning"]["importances"]) == pytest.approx(1)
+    for name in ("tuning_history.svg", "tuning_importance.svg"):
+        assert name in report["pictures"]
+        assert (tree.root / "model" / name).read_text().startswith("<?xml")
 
 
 @pytest.mark.parametrize("algorithm", ["gradient_boosting", "linear", "svm", "decision_tree", "random_forest"])
@@ -78,7 +88,7 @@ def test_the_same_seed_tries_the_same(train: Train, capsys: pytest.CaptureFixtur
     first, second = run(), run()
 
     # then the trials are the same, some are pruned, and a kernel has only what matters for it
-    assert without_times(first) == without_times(second)
+    assert without(first, "seconds") == without(second, "seconds")
     assert {trial["state"] for trial in first} == {"done", "pruned"}
     assert all(trial["steps"] < 3 for trial in first if trial["state"] == "pruned")
     for trial in first:
@@ -139,7 +149,7 @@ def test_trials_that_fail_are_told_and_the_others_go_on(capsys: pytest.CaptureFi
         "ValueError: the r2 is nan",
     }
     assert found.summary["default_value"] is None
-    assert 1 < found.hyperparameters["alpha"] <= 10
+    assert 0 < found.hyperparameters["alpha"] <= 10
 
 
 def test_all_failing_is_a_failure_that_says_why(train: Train) -> None:

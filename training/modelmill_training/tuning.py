@@ -7,6 +7,7 @@ the same step ends those that fall behind.
 import json
 import math
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -256,7 +257,10 @@ class _Search:
         values = [trial.value for trial in self._history if trial.value is not None]
         if len(values) < MIN_TRIALS_FOR_IMPORTANCE or len(set(values)) == 1:
             return []
-        found = optuna.importance.get_param_importances(self._study)
+        with warnings.catch_warnings():
+            # It warns where few trials have a hyper-parameter, which the report's history shows.
+            warnings.simplefilter("ignore", UserWarning)
+            found = optuna.importance.get_param_importances(self._study)
         return [{"hyperparameter": name, "importance": float(value)} for name, value in found.items()]
 
 

@@ -35,6 +35,19 @@ def describe_progress(progress: dict[str, Any]) -> str:
     )
 
 
+def describe_trial(trial: dict[str, Any]) -> str:
+    """One trial of a search, such as `trial 4 done 0.93 · best 0.95 · C 1.2`."""
+    value = f" {cell(round(trial['value'], 4))}" if trial.get("value") is not None else ""
+    best = [f"best {cell(round(trial['best'], 4))}"] if trial.get("best") is not None else []
+    settings = [f"{name} {_shown(value)}" for name, value in (trial.get("hyperparameters") or {}).items()]
+    reason = [str(trial["reason"])] if trial.get("reason") else []
+    return " · ".join([f"trial {trial['number']} {trial['state']}{value}", *best, *settings, *reason])
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+
+
 def describe_log(message: str) -> str:
     """A line of a job's log; what it reports to programs is put into words."""
     try:
@@ -44,6 +57,8 @@ def describe_log(message: str) -> str:
     match report:
         case {"modelmill": "progress", "phase": str()}:
             return describe_progress(report)
+        case {"modelmill": "trial", "number": int(), "state": str()}:
+            return describe_trial(report)
         case {"modelmill": "candidate", "algorithm": str(algorithm), "status": str(status), **rest}:
             score = f" · {rest['metric']} {cell(rest['score'])}" if rest.get("score") is not None else ""
             reason = f" · {rest['reason']}" if rest.get("reason") else ""
@@ -60,6 +75,7 @@ class StatusLine:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._shown = ""
+        self._trials = 0
 
     def __enter__(self) -> "StatusLine":
         if self._session.progress_console.is_terminal:
@@ -77,6 +93,7 @@ class StatusLine:
 
     def show(self, job: dict[str, Any]) -> None:
         """Brings the line up to date."""
+        self._show_trials((job.get("progress") or {}).get("trials") or [])
         line = describe(job)
         if self._progress is not None and self._task is not None:
             from rich.markup import escape
@@ -88,6 +105,12 @@ class StatusLine:
         elif line != self._shown:
             self._session.remark(line)
         self._shown = line
+
+    def _show_trials(self, trials: list[dict[str, Any]]) -> None:
+        """Those that have ended since the last call, each on a line that stays."""
+        for trial in trials[self._trials :]:
+            self._session.remark(plain(describe_trial(trial)))
+        self._trials = max(self._trials, len(trials))
 
 
 @contextmanager

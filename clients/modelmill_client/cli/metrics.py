@@ -46,6 +46,18 @@ def show_leaderboard(session: Session, leaderboard: list[dict[str, Any]] | None)
         )
 
 
+def show_tuning(session: Session, tuning: dict[str, Any] | None) -> None:
+    """Prints what a search for hyper-parameters brought."""
+    if tuning:
+        trials = ", ".join(f"{count} {state}" for state, count in tuning["trials"].items())
+        values = f"{tuning['metric']} {_rounded(tuning['best_value'])}, with the defaults {_rounded(tuning['default_value'])}"
+        session.say(f"tuned with {trials}; the best is trial {tuning['best']}: {values}")
+
+
+def _rounded(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
 def _show_confusion(session: Session, metrics: dict[str, Any]) -> None:
     matrix, labels = metrics.get("confusion_matrix"), list(metrics.get("per_class") or ())
     if matrix and 0 < len(labels) <= _MOST_CLASSES:

@@ -112,6 +112,23 @@ def _feature_importance(axes: Axes, report: dict[str, Any]) -> None:
     axes.set(title="Feature importance, held-out rows", xlabel=f"fall of {found['metric']} when shuffled")
 
 
+def _tuning_history(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["tuning"]
+    done = [(each["number"], each["value"]) for each in found["history"] if each["value"] is not None]
+    best = [(each["number"], each["best"]) for each in found["history"] if each["best"] is not None]
+    if done:
+        axes.step(*zip(*best, strict=True), where="post", color="grey", label="best so far")
+        axes.scatter(*zip(*done, strict=True), s=14, label="trial")
+        axes.legend(fontsize="small")
+    axes.set(title="Search for hyper-parameters", xlabel="trial", ylabel=found["metric"])
+
+
+def _tuning_importance(axes: Axes, report: dict[str, Any]) -> None:
+    top = report["tuning"]["importances"][:MAX_BARS][::-1]
+    axes.barh([_name(each["hyperparameter"]) for each in top], [each["importance"] for each in top])
+    axes.set(title="Importance of the hyper-parameters", xlabel="share of the difference between trials")
+
+
 def _name(text: str) -> str:
     """Short; matplotlib leaves names that begin with an underscore out of a legend."""
     short = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
@@ -136,5 +153,7 @@ PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict
     ("residuals", _present("residuals", "truth"), _residuals),
     ("truth_and_prediction", _present("residuals", "truth"), _truth_and_prediction),
     ("learning_curve", _present("learning_curve"), _learning_curve),
+    ("tuning_history", _present("tuning", "history"), _tuning_history),
+    ("tuning_importance", _present("tuning", "importances"), _tuning_importance),
     ("feature_importance", _present("feature_importance", "columns"), _feature_importance),
 ]
