@@ -29,6 +29,7 @@ SHARED_MODULES = (
     "jobs/catalogue/entry.py",
     "jobs/catalogue/networks.py",
     "jobs/catalogue/tabular.py",
+    "jobs/catalogue/text.py",
     "jobs/spec.py",
     "models/__init__.py",
     "models/manifest.py",

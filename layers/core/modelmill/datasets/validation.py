@@ -1,10 +1,11 @@
 """From an uploaded file to data.parquet and its schema, by the kind of the dataset."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from modelmill.datasets.records import Dataset
-from modelmill.datasets.schema import Schema
+from modelmill.datasets.schema import Problem, Rejected, Schema
 from modelmill.datasets.table_upload import read_table
 
 
@@ -21,6 +22,17 @@ def _tabular(source: Path, dataset: Dataset, parquet: Path) -> Schema:
     return read_table(source, dataset.format, parquet)
 
 
+def _text(source: Path, dataset: Dataset, parquet: Path) -> Schema:
+    schema = replace(read_table(source, dataset.format, parquet), kind="text")
+    words = [column.name for column in schema.columns if column.type in ("text", "category")]
+    if any(name != dataset.target for name in words):
+        return schema
+    parquet.unlink()
+    found = ", ".join(f"{column.name} ({column.type})" for column in schema.columns[:20])
+    raise Rejected((Problem("no_text", f"no column holds text besides the target; the file has {found}"),))
+
+
 READERS: dict[str, Callable[[Path, Dataset, Path], Schema]] = {
     "tabular": _tabular,
+    "text": _text,
 }

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from modelmill.models.manifest import Manifest
+from modelmill.models.manifest import TOKENIZER_FILE, Manifest
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.signature import Feature, tabular_signature
+from modelmill.models.signature import Feature, tabular_signature, text_signature
 from modelmill.models.uploaded import MAX_CLASSES
 
 MAX_COLUMNS = 10_000
@@ -73,7 +73,20 @@ def _problem_of_labels(manifest: Manifest) -> str | None:
     return problem_of_classes(manifest)
 
 
+def _text(manifest: Manifest) -> str | None:
+    signature = manifest.signature
+    if len(signature.features) != 1 or not isinstance(signature.features[0].name, str):
+        return "it does not have one column"
+    if TOKENIZER_FILE not in manifest.files:
+        return f"there is no {TOKENIZER_FILE}"
+    if problem := problem_of_classes(manifest):
+        return problem
+    expected = text_signature(signature.features[0].name, manifest.labels or [])
+    return None if signature == expected else "its tensors do not follow from its labels"
+
+
 # By the kind of the signature: what is wrong, or None.
 CHECKS: dict[str, Callable[[Manifest], str | None]] = {
     "tabular": _tabular,
+    "text": _text,
 }

@@ -1,0 +1,97 @@
+"""What can be trained on texts."""
+
+from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, Algorithm
+
+_TASKS = ("binary", "multiclass")
+
+_SUBWORDS = {
+    "vocabulary": {
+        "type": "integer",
+        "minimum": 100,
+        "maximum": 100_000,
+        "default": 8000,
+        "description": "Pieces of words that the tokenizer learns from the training texts.",
+    },
+    "max_length": {
+        "type": ["integer", "null"],
+        "minimum": 4,
+        "maximum": 1024,
+        "default": None,
+        "description": "Tokens of a text that are read; null takes what 95 of 100 training texts have, at most 256.",
+    },
+    "embedding": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 1024,
+        "default": 64,
+        "description": "Numbers that stand for a token.",
+    },
+}
+
+ENTRIES = (
+    Algorithm(
+        name=AUTO,
+        title="Automatic choice",
+        summary="Trains text_linear, then networks while the time budget allows, and keeps the best on the validation "
+        "texts.",
+        kinds=("text",),
+        tasks=_TASKS,
+        hyperparameters={
+            "time_budget_s": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 3600,
+                "default": 600,
+                "description": "Seconds for trying; what does not fit is listed as not finished.",
+            },
+        },
+    ),
+    Algorithm(
+        name="text_linear",
+        title="Linear model of n-grams",
+        summary="Logistic regression on TF-IDF weights of words and word sequences (of characters in scripts without "
+        "spaces). Fast, tiny and strong.",
+        kinds=("text",),
+        tasks=_TASKS,
+        hyperparameters={
+            "tokens": {
+                "type": "string",
+                "enum": ["words", "characters"],
+                "default": "words",
+                "description": "What is counted. With words, scripts that are written without spaces, such as Chinese, "
+                "still go by character.",
+            },
+            "ngrams": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": 5,
+                "default": None,
+                "description": "Tokens in sequence that count as one feature, at most; null takes 2, or 4 where most "
+                "tokens are single characters.",
+            },
+            "max_features": {
+                "type": "integer",
+                "minimum": 10,
+                "maximum": 1_000_000,
+                "default": 200_000,
+                "description": "Features at most: those that occur in most texts.",
+            },
+            "min_texts": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 1000,
+                "default": 2,
+                "description": "Training texts that a feature must occur in.",
+            },
+            "C": {
+                "type": ["number", "null"],
+                "minimum": 1e-4,
+                "maximum": 1e4,
+                "default": None,
+                "description": "Inverse strength of the L2 penalty; null takes what predicts the validation texts "
+                "best.",
+            },
+            "class_weight": CLASS_WEIGHT,
+        },
+    ),
+)
