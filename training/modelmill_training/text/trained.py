@@ -90,7 +90,8 @@ def finish(texts: Texts, spec: TrainingSpec, fitted: Fitted, progress: Progress)
     Raises:
         TrainingFailure: the model is too large or fails the gate.
     """
-    algorithm, model, curve = fitted.algorithm, fitted.model, progress.curve
+    algorithm, model = fitted.algorithm, fitted.model
+    curve = [step for step in progress.curve if "loss" in step]
     if builder(algorithm).REFITS:
         model = builder(algorithm).fit(fitted.request.on_everything())
     progress.report("evaluate")
