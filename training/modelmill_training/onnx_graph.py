@@ -27,6 +27,12 @@ class GraphBuilder:
         self._nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
         return name
 
+    def nodes(self, kind: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """Append a node of several outputs; their names."""
+        names = [f"{self._prefix}{kind}_{len(self._nodes)}_{place}" for place in range(outputs)]
+        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        return names
+
     def constant(self, array: NDArray[Any]) -> str:
         """Append a constant; strings are arrays of objects."""
         name = f"{self._prefix}constant_{len(self._constants)}"
@@ -86,4 +92,4 @@ def write_classes(builder: GraphBuilder, probabilities: str, labels: list[str]) 
 
 
 FLOAT, DOUBLE, STRING = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.STRING
-INT64 = TensorProto.INT64
+INT32, INT64 = TensorProto.INT32, TensorProto.INT64

@@ -74,6 +74,8 @@ def expectation(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join("null" if value is None else repr(value) for value in schema["enum"])
     if "array" in types:
         return f"a list of at most {schema['maxItems']} items, each {expectation(schema['items'])}"
+    if "boolean" in types:
+        return "true or false"
     noun = "an integer" if "integer" in types else "a number"
     suffix = " or null" if "null" in types else ""
     return f"{noun} from {schema['minimum']} to {schema['maximum']}{suffix}"

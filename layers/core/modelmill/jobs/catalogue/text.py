@@ -1,6 +1,7 @@
 """What can be trained on texts."""
 
 from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, Algorithm
+from modelmill.jobs.catalogue.networks import regularisation, training
 
 _TASKS = ("binary", "multiclass")
 
@@ -92,6 +93,70 @@ ENTRIES = (
                 "best.",
             },
             "class_weight": CLASS_WEIGHT,
+        },
+    ),
+    Algorithm(
+        name="lstm",
+        title="Recurrent network",
+        summary="Embedding and LSTM layers over pieces of words, trained with Keras.",
+        kinds=("text",),
+        tasks=_TASKS,
+        hyperparameters={
+            **_SUBWORDS,
+            "units": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 1024},
+                "minItems": 1,
+                "maxItems": 4,
+                "default": [64],
+                "description": "Units of each LSTM layer, in each direction.",
+            },
+            "bidirectional": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether texts are read backwards too.",
+            },
+            "pooling": {
+                "type": "string",
+                "enum": ["max", "last"],
+                "default": "max",
+                "description": "What stands for a text: the largest output of each unit, or the last outputs.",
+            },
+            **training(epochs=20, patience=2),
+            **regularisation(dropout=0.3),
+        },
+    ),
+    Algorithm(
+        name="transformer",
+        title="Transformer encoder",
+        summary="Self-attention over pieces of words, trained from scratch with Keras.",
+        kinds=("text",),
+        tasks=_TASKS,
+        hyperparameters={
+            **_SUBWORDS,
+            "layers": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 12,
+                "default": 1,
+                "description": "Encoder layers.",
+            },
+            "heads": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 16,
+                "default": 2,
+                "description": "Attention heads of a layer; embedding must be a multiple of it.",
+            },
+            "feed_forward": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 4096,
+                "default": 128,
+                "description": "Units of each layer's dense part.",
+            },
+            **training(epochs=20, patience=2),
+            **regularisation(dropout=0.3),
         },
     ),
 )
