@@ -22,11 +22,13 @@ SHARED_MODULES = (
     "errors.py",
     "datasets/__init__.py",
     "datasets/kinds.py",
+    "datasets/pictures.py",
     "datasets/schema.py",
     "datasets/values.py",
     "jobs/__init__.py",
     "jobs/catalogue/__init__.py",
     "jobs/catalogue/entry.py",
+    "jobs/catalogue/image.py",
     "jobs/catalogue/networks.py",
     "jobs/catalogue/tabular.py",
     "jobs/catalogue/text.py",
@@ -37,7 +39,18 @@ SHARED_MODULES = (
 )
 
 # What modelmill_training imports besides TensorFlow, which the image brings with all that it needs.
-REQUIREMENTS = ("jsonschema", "keras", "matplotlib", "onnx", "onnxruntime", "pyarrow", "scikit-learn", "tf2onnx")
+REQUIREMENTS = (
+    "jsonschema",
+    "keras",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "pillow",
+    "pyarrow",
+    "scikit-learn",
+    "tf2onnx",
+    "tokenizers",
+)
 FROM_THE_IMAGE = "tensorflow"
 
 # The image has a Keras too, in a version that TensorFlow's range leaves open. Keras is pure Python and small, so the

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 from tokenizers import Tokenizer
 
+from modelmill_training.classifier import Labelled, Request
 from modelmill_training.data import Floats, Integers
 from modelmill_training.networks import optimizers
 from modelmill_training.networks.training import Examples, Schedule, Trainer, class_weights
 from modelmill_training.onnx_graph import GraphBuilder
-from modelmill_training.text.algorithms import Labelled, Request
 from modelmill_training.text.tokens import PADDING_ID, Ids, padded, subword_tokenizer, with_length
 
 EVALUATION_BATCH = 128
@@ -52,9 +52,9 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     """A net that `build(tokens in the vocabulary, request)` makes, trained."""
     keras.utils.set_random_seed(request.seed % 2**32)
     given, rows = request.hyperparameters, len(request.train.target)
-    tokenizer = subword_tokenizer(request.train.texts, given["vocabulary"], LONGEST)
+    tokenizer = subword_tokenizer(request.train.items, given["vocabulary"], LONGEST)
     if given["max_length"] is None:
-        given["max_length"] = _usual_length(tokenizer, request.train.texts)
+        given["max_length"] = _usual_length(tokenizer, request.train.items)
     with_length(tokenizer, given["max_length"])
     optimizers.decide(given, rows)
     net = build(tokenizer.get_vocab_size(), request)
@@ -102,7 +102,7 @@ def _usual_length(tokenizer: Tokenizer, texts: list[str]) -> int:
 
 def _examples(tokenizer: Tokenizer, part: Labelled) -> Examples:
     """Sorted by length, so that batches in this order need little padding."""
-    ids: Ids = padded(tokenizer, part.texts).astype(np.int32)
+    ids: Ids = padded(tokenizer, part.items).astype(np.int32)
     lengths: Integers = np.count_nonzero(ids != PADDING_ID, axis=1)
     order = np.argsort(lengths, kind="stable")
     return Examples(ids[order], part.target[order], lengths[order])

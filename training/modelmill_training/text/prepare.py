@@ -3,22 +3,30 @@
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import onnx
 
 from modelmill.datasets.schema import Schema
 from modelmill.jobs.spec import TrainingSpec
 from modelmill_training.data import Integers, read_arrow
 from modelmill_training.environment import Environment
 from modelmill_training.failures import TrainingFailure
+from modelmill_training.onnx_graph import INT64, value_info
 from modelmill_training.progress import Progress
+from modelmill_training.report.warnings import Finding, warning
 from modelmill_training.split import Hashes, Split, split_rows
 from modelmill_training.target import decode_target
+from modelmill_training.text.tokens import Ids, padded
 
 MAX_EXAMPLES = 5
+EXAMPLE_CHARACTERS = 80
+MISTAKE_CHARACTERS = 300
+REFERENCE_CHARACTERS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Texts:
     """All rows that have a text and a label.
 
@@ -36,9 +44,37 @@ class Texts:
     empty_texts: int
     conflicting: list[str]
 
+    kind = "text"
+
     def take(self, rows: Integers) -> list[str]:
-        """Some texts."""
+        """See `Samples`."""
         return [self.texts[row] for row in rows]
+
+    def graph_input(self) -> onnx.ValueInfoProto:
+        """See `Samples`."""
+        return value_info("input_ids", INT64, "N", "L")
+
+    def feed(self, model: Any, items: list[str]) -> Ids:
+        """See `Samples`; `model.tokenizer` gives the ids."""
+        return padded(model.tokenizer, items)
+
+    def reference(self, rows: Integers) -> tuple[list[dict[str, Any]], list[str]]:
+        """See `Samples`."""
+        short = [text[:REFERENCE_CHARACTERS] for text in self.take(rows)]
+        return [{"text": text} for text in short], short
+
+    def warnings(self) -> list[Finding]:
+        """See `Samples`."""
+        if not self.conflicting:
+            return []
+        shown = "; ".join(repr(text[:EXAMPLE_CHARACTERS]) for text in self.conflicting[:MAX_EXAMPLES])
+        what = "text occurs" if len(self.conflicting) == 1 else "texts occur"
+        text = f"{len(self.conflicting)} {what} with more than one label, such as {shown}: correct them"
+        return [warning("conflicting_labels", text)]
+
+    def describe(self, row: int) -> dict[str, Any]:
+        """See `Samples`."""
+        return {"text": self.texts[row][:MISTAKE_CHARACTERS]}
 
 
 def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progress: Progress) -> Texts:

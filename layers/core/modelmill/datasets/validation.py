@@ -32,7 +32,14 @@ def _text(source: Path, dataset: Dataset, parquet: Path) -> Schema:
     raise Rejected((Problem("no_text", f"no column holds text besides the target; the file has {found}"),))
 
 
+def _image(source: Path, dataset: Dataset, parquet: Path) -> Schema:
+    from modelmill.datasets.image_upload import read_images
+
+    return read_images(source, dataset.target, parquet)
+
+
 READERS: dict[str, Callable[[Path, Dataset, Path], Schema]] = {
     "tabular": _tabular,
     "text": _text,
+    "image": _image,
 }

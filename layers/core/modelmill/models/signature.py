@@ -62,7 +62,7 @@ class Feature:
 class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
-    A text model has one column, the texts; of a `tensor` model people name the inputs.
+    A text model has one column, the texts; an image model has none; of a `tensor` model people name the inputs.
     """
 
     kind: ModelKind
@@ -111,3 +111,8 @@ def text_signature(column: str, labels: list[str]) -> Signature:
     """Token ids of each text, the shorter ones filled up with the padding id of the bundle's tokenizer."""
     text = Feature(column, "text", "input_ids", 0)
     return Signature("text", [Tensor("input_ids", "INT64", [-1, -1])], class_outputs(labels), [text])
+
+
+def image_signature(height: int, width: int, channels: int, labels: list[str]) -> Signature:
+    """Pictures of one size, shades from 0 to 255; 1 channel is grey, 3 are red, green and blue."""
+    return Signature("image", [Tensor("pixels", "UINT8", [-1, height, width, channels])], class_outputs(labels), [])

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from modelmill.models.manifest import TOKENIZER_FILE, Manifest
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.signature import Feature, tabular_signature, text_signature
+from modelmill.models.signature import Feature, image_signature, tabular_signature, text_signature
 from modelmill.models.uploaded import MAX_CLASSES
 
 MAX_COLUMNS = 10_000
+MAX_SIDE = 1024
 
 _TENSOR_OF_TYPE = {
     "number": "numeric",
@@ -85,8 +86,21 @@ def _text(manifest: Manifest) -> str | None:
     return None if signature == expected else "its tensors do not follow from its labels"
 
 
+def _image(manifest: Manifest) -> str | None:
+    if problem := problem_of_classes(manifest):
+        return problem
+    shape = manifest.signature.inputs[0].shape if len(manifest.signature.inputs) == 1 else []
+    if len(shape) != 4 or not all(type(size) is int for size in shape) or shape[3] not in (1, 3):
+        return "it does not take pictures"
+    if not all(0 < size <= MAX_SIDE for size in shape[1:3]):
+        return f"its pictures have no side from 1 to {MAX_SIDE}"
+    expected = image_signature(shape[1], shape[2], shape[3], manifest.labels or [])
+    return None if manifest.signature == expected else "its tensors do not follow from its labels"
+
+
 # By the kind of the signature: what is wrong, or None.
 CHECKS: dict[str, Callable[[Manifest], str | None]] = {
     "tabular": _tabular,
     "text": _text,
+    "image": _image,
 }

@@ -26,9 +26,16 @@ def _text(manifest: Manifest, folder: Path) -> Decoder:
     return TextDecoder(manifest.signature.features[0].name, folder / TOKENIZER_FILE)
 
 
+def _image(manifest: Manifest, _folder: Path) -> Decoder:
+    from modelmill.serving.decode_image import ImageDecoder
+
+    return ImageDecoder(manifest.signature)
+
+
 # By the kind of a signature; what only one kind needs is imported by its function.
 DECODERS: dict[str, Callable[[Manifest, Path], Decoder]] = {
     "tabular": _tabular,
     "tensor": _tensor,
     "text": _text,
+    "image": _image,
 }

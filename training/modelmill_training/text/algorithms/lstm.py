@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from modelmill_training.classifier import Model, Request
 from modelmill_training.networks import optimizers
 from modelmill_training.onnx_graph import INT32, GraphBuilder, singles
 from modelmill_training.text import network
-from modelmill_training.text.algorithms import Model, Request
 from modelmill_training.text.network import real_tokens
 from modelmill_training.text.tokens import PADDING_ID
 

@@ -13,11 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 from tokenizers import Tokenizer
 
+from modelmill_training.classifier import Model, Request
 from modelmill_training.data import Floats
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.metrics import log_loss
 from modelmill_training.onnx_graph import FLOAT, INT64, GraphBuilder, singles, value_info
-from modelmill_training.text.algorithms import Model, Request
 from modelmill_training.text.ngrams import Ngrams, choose
 from modelmill_training.text.tokens import FIRST_WORD, Tokens, joined, word_tokenizer
 
@@ -88,8 +88,8 @@ class LinearModel:
 def fit(request: Request) -> Model:
     """See `Builder`."""
     given = request.hyperparameters
-    tokenizer = word_tokenizer(request.train.texts, given["tokens"], given["min_texts"], MAX_LENGTH)
-    tokens = joined(tokenizer, request.train.texts)
+    tokenizer = word_tokenizer(request.train.items, given["tokens"], given["min_texts"], MAX_LENGTH)
+    tokens = joined(tokenizer, request.train.items)
     if given["ngrams"] is None:
         given["ngrams"] = LONG if _share_of_characters(tokenizer, tokens) > CHARACTER_SHARE else SHORT
     ngrams = _ngrams(request, tokenizer, tokens)
@@ -97,7 +97,7 @@ def fit(request: Request) -> Model:
     idf = _idf(counts)
     weights = weigh(counts, idf)
     if given["C"] is None:
-        asked = weigh(ngrams.count(joined(tokenizer, request.validation.texts)), idf)
+        asked = weigh(ngrams.count(joined(tokenizer, request.validation.items)), idf)
         given["C"] = _best_penalty(request, weights, asked)
     return LinearModel(tokenizer, ngrams, idf, *_coefficients(request, given["C"], weights))
 

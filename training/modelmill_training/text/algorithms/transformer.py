@@ -9,10 +9,10 @@ import keras
 from keras import ops
 
 from modelmill.errors import InvalidRequest
+from modelmill_training.classifier import Model, Request
 from modelmill_training.networks import export, optimizers
 from modelmill_training.onnx_graph import INT32, GraphBuilder
 from modelmill_training.text import network
-from modelmill_training.text.algorithms import Model, Request
 from modelmill_training.text.network import real_tokens
 
 REFITS = False
@@ -54,7 +54,7 @@ def _encode(value: Any, tokens: Any, given: dict[str, Any], penalty: Any) -> Any
     )
     normal = keras.layers.LayerNormalization()(value)
     value = value + attention(normal, normal, attention_mask=ops.expand_dims(tokens, 1) > 0)
-    inner = keras.layers.Dense(given["feed_forward"], activation="gelu", kernel_regularizer=penalty)
+    inner = keras.layers.Dense(given["feed_forward"], activation="relu", kernel_regularizer=penalty)
     outer = keras.layers.Dense(width, kernel_regularizer=penalty)
     return value + keras.layers.Dropout(given["dropout"])(outer(inner(keras.layers.LayerNormalization()(value))))
 

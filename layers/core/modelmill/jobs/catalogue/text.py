@@ -1,6 +1,6 @@
 """What can be trained on texts."""
 
-from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, Algorithm
+from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, TIME_BUDGET, Algorithm
 from modelmill.jobs.catalogue.networks import regularisation, training
 
 _TASKS = ("binary", "multiclass")
@@ -10,7 +10,7 @@ _SUBWORDS = {
         "type": "integer",
         "minimum": 100,
         "maximum": 100_000,
-        "default": 8000,
+        "default": 16_000,
         "description": "Pieces of words that the tokenizer learns from the training texts.",
     },
     "max_length": {
@@ -24,7 +24,7 @@ _SUBWORDS = {
         "type": "integer",
         "minimum": 1,
         "maximum": 1024,
-        "default": 64,
+        "default": 128,
         "description": "Numbers that stand for a token.",
     },
 }
@@ -37,15 +37,7 @@ ENTRIES = (
         "texts.",
         kinds=("text",),
         tasks=_TASKS,
-        hyperparameters={
-            "time_budget_s": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 3600,
-                "default": 600,
-                "description": "Seconds for trying; what does not fit is listed as not finished.",
-            },
-        },
+        hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
         name="text_linear",
@@ -122,8 +114,8 @@ ENTRIES = (
                 "default": "max",
                 "description": "What stands for a text: the largest output of each unit, or the last outputs.",
             },
-            **training(epochs=20, patience=2),
-            **regularisation(dropout=0.3),
+            **training(epochs=20, patience=2, learning_rate=5e-4),
+            **regularisation(dropout=0.5),
         },
     ),
     Algorithm(

@@ -25,7 +25,7 @@ def decide(schema: Schema, asked: Asked) -> Decision:
             f"{usable} labelled rows with {text.distinct} different texts are too few for the {classes} classes of "
             f"{target!r}; at least {needed} different texts are needed, and hundreds for a model of use"
         )
-    task = "multiclass" if asked.task == "auto" and classes > 2 else "binary" if asked.task == "auto" else asked.task
+    task = asked.task if asked.task != "auto" else "multiclass" if classes > 2 else "binary"
     return Decision(target, decide_task(schema, column, task))
 
 
