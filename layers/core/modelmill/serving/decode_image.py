@@ -50,7 +50,10 @@ class ImageDecoder:
 
 
 def _content(instance: Any) -> bytes:
-    text = instance.get(KEY) if type(instance) is dict and len(instance) == 1 else instance
+    """The file: of base64 in JSON, or the body of a request itself."""
+    if type(instance) is bytes:
+        return instance
+    text = instance[KEY] if type(instance) is dict and instance.keys() == {KEY} else instance
     if type(text) is not str:
         raise TypeError(
             f'must be {{"{KEY}": "…"}} with a picture in base64, or the base64 alone, got {json_name(text)}'
