@@ -51,8 +51,6 @@ def to_instance(row: Mapping[str, str], features: Iterable[Mapping[str, Any]]) -
 
 def to_value(text: str, feature: Mapping[str, Any]) -> Any:
     """One cell's value; a cell that is empty, or says that it is missing, is None."""
-    if feature["type"] == "text":
-        return text
     if text.strip() in MISSING:
         return None
     match feature["type"]:

@@ -57,6 +57,9 @@ FROM_THE_IMAGE = "tensorflow"
 # locked version travels along: it is the one whose ONNX export is tested.
 IN_SPITE_OF_THE_IMAGE = frozenset({"keras"})
 
+# What a package asks for and training does not use: downloads of tokenizers from a hub.
+NOT_NEEDED = {"tokenizers": frozenset({"huggingface-hub"})}
+
 # SageMaker's TensorFlow 2.21 image: CPython 3.12 on Ubuntu 22.04 (glibc 2.35).
 CONTAINER = {
     "implementation_name": "cpython",
@@ -153,7 +156,9 @@ def locked(lock: Mapping[str, Any], name: str) -> Package:
 
 
 def _needs(package: Package) -> list[str]:
-    return [entry["name"] for entry in package.get("dependencies", ()) if _applies(entry.get("marker"))]
+    left_out = NOT_NEEDED.get(package["name"], frozenset())
+    needed = (entry for entry in package.get("dependencies", ()) if _applies(entry.get("marker")))
+    return [entry["name"] for entry in needed if entry["name"] not in left_out]
 
 
 def _applies(marker: str | None) -> bool:
