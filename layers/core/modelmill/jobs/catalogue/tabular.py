@@ -10,8 +10,8 @@ ENTRIES = (
     Algorithm(
         name=AUTO,
         title="Automatic choice",
-        summary="Cross-validates the other algorithms within a time budget and trains the best one on all rows; without a "
-        "target, kmeans for clustering and isolation_forest for anomaly_detection.",
+        summary="Cross-validates the other algorithms within a time budget and trains the best one on all rows; "
+        "without a target, kmeans for clustering and isolation_forest for anomaly_detection.",
         kinds=("tabular",),
         tasks=(*_TASKS, *WITHOUT_TARGET),
         hyperparameters={"time_budget_s": TIME_BUDGET},

@@ -8,7 +8,7 @@ from modelmill.models.manifest import Task
 
 
 class Asked(NamedTuple):
-    """Of a request for a training job, what the dataset must allow; `dataset_target` is what the dataset calls its own."""
+    """Of a request for a training job, what the dataset must allow; `dataset_target` is the dataset's own."""
 
     target: str | None
     features: list[str] | None
