@@ -42,7 +42,7 @@ def compare_outputs(source: Outputs, outputs: Outputs, chosen: str, margins: Flo
         margins: [N] how far the source was from choosing otherwise, in units of the spread.
     """
     numbers = [name for name in source if name != chosen]
-    errors: Floats = np.max([_errors(source[name], outputs[name]) for name in numbers], axis=0)
+    errors: Floats = np.stack([_errors(source[name], outputs[name]) for name in numbers]).max(axis=0)
     flips = (outputs[chosen] != source[chosen]) & (margins > TOLERANCE)
     theirs, ours = (np.reshape(each[numbers[-1]], (len(errors), -1)) for each in (source, outputs))
     return _report(errors, flips, theirs, ours)
