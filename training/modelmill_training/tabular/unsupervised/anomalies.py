@@ -16,6 +16,7 @@ from modelmill_training.tabular.unsupervised import Rows
 
 QUANTILES = {"score_median": 0.5, "score_q90": 0.9, "score_q99": 0.99, "score_max": 1.0}
 BINS = 50
+MARGIN = 0.1
 
 # So many times the expected share, and rows, say that the threshold does not hold for other rows.
 FAR_MORE = 3
@@ -82,8 +83,9 @@ class Detector:
     def describe(self, parts: dict[str, Rows], seed: int) -> dict[str, Any]:  # noqa: ARG002 as the protocol has it
         """See `Model`: a `score_histogram` of held-out rows, whose last bin also counts what is above it."""
         scores = parts["test"].outputs["score"]
-        highest = max(float(np.quantile(scores, 0.995)), 1.5 * self.threshold)
-        counts, edges = np.histogram(np.minimum(scores, highest), BINS, (min(float(scores.min()), 0.0), highest))
+        lowest, most = min(float(scores.min()), self.threshold), max(float(np.quantile(scores, 0.99)), self.threshold)
+        highest = most + MARGIN * (most - lowest)
+        counts, edges = np.histogram(np.minimum(scores, highest), BINS, (lowest, highest))
         return {
             "threshold": self.threshold,
             "quantile": self.quantile,
