@@ -67,18 +67,18 @@ def _tabular(manifest: Manifest) -> str | None:
 def _outputs(manifest: Manifest) -> list[Tensor]:
     """What a table's model of this task gives, as wide as its own outputs are where nothing else says how wide."""
     if manifest.task == "clustering":
-        return cluster_outputs(_width(manifest.signature, "distances") or 1)
+        width = _width(manifest.signature, "distances")
+        return [] if width is None else cluster_outputs(width)
     if manifest.task == "anomaly_detection":
         return anomaly_outputs(_width(manifest.signature, "embedding"))
     return value_outputs() if manifest.labels is None else class_outputs(manifest.labels)
 
 
 def _width(signature: Signature, name: str) -> int | None:
-    """Of an output [N, width], None where there is no such output."""
-    shape = next((output.shape for output in signature.outputs if output.name == name), None)
-    if shape is None:
-        return None
-    return shape[1] if len(shape) == 2 and type(shape[1]) is int and 0 < shape[1] <= MAX_CLASSES else 1
+    """Of an output [N, width], None where there is none of a width that can be."""
+    shapes = [output.shape for output in signature.outputs if output.name == name]
+    widths = [shape[1] for shape in shapes if isinstance(shape, list) and len(shape) == 2]
+    return next((width for width in widths if type(width) is int and 0 < width <= MAX_CLASSES), None)
 
 
 def _problem_of_columns(features: list[Feature]) -> str | None:
