@@ -40,11 +40,11 @@ def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
     session.table(("warning", "what"), ((each["code"], each["message"]) for each in found["warnings"]))
     show_metrics(session, found["metrics"])
     _show_importance(session, found.get("feature_importance"))
-    _show_clusters(session, found.get("clusters") or [])
-    session.table(
-        ("strangest row#", "part", "score#"),
-        ((each["row"], each["part"], each["score"]) for each in found.get("strangest", [])),
-    )
+    if found.get("clusters"):
+        _show_clusters(session, found["clusters"])
+    if found.get("strangest"):
+        ranked = ((each["row"], each["part"], each["score"]) for each in found["strangest"])
+        session.table(("strangest row#", "part", "score#"), ranked)
     for path in written:
         session.say(str(path))
     if not written:
@@ -68,7 +68,7 @@ def _show_clusters(session: Session, clusters: list[dict[str, Any]]) -> None:
         ((name, each["rows"]["train"], each["rows"]["test"]) for name, each in zip(names, clusters, strict=True)),
     )
     if len(clusters) <= MOST_CLUSTERS:
-        columns = list(clusters[0]["typical"])[:MOST_COLUMNS] if clusters else []
+        columns = list(clusters[0]["typical"])[:MOST_COLUMNS]
         session.table(
             ("typical value", *(f"{name}#" for name in names)),
             ((column, *(each["typical"].get(column) for each in clusters)) for column in columns),

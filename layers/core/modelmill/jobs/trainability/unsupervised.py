@@ -24,7 +24,7 @@ def task_of(asked: Asked) -> Task | None:
 def decide(schema: Schema, asked: Asked, task: Task) -> Decision:
     """See `trainability.decide`. What the dataset calls its target is no feature, unless it is named as one."""
     if asked.target is not None:
-        refuse("target", f"{task} learns without one; leave it out, or ask for another task")
+        refuse("target", f"{task} takes no target; leave it out, or ask for another task")
     ignored = asked.dataset_target if asked.dataset_target not in (asked.features or ()) else None
     names = asked.features or [column.name for column in schema.columns if column.name != ignored]
     check_names(schema, names)
