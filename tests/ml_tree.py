@@ -48,10 +48,10 @@ Columns = dict[str, tuple[str, list[Any]]]
 
 @dataclass(frozen=True)
 class Data:
-    """A table of typed columns and what to predict."""
+    """A table of typed columns and what to predict, None where there is nothing."""
 
     columns: Columns
-    target: str
+    target: str | None
     task: str
     kind: str = "tabular"
 

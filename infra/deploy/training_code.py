@@ -32,6 +32,7 @@ SHARED_MODULES = (
     "jobs/catalogue/networks.py",
     "jobs/catalogue/tabular.py",
     "jobs/catalogue/text.py",
+    "jobs/catalogue/unsupervised.py",
     "jobs/spec.py",
     "models/__init__.py",
     "models/manifest.py",

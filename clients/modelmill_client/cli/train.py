@@ -16,12 +16,16 @@ def train(
     session: Session,
     dataset: Annotated[str, typer.Argument(help="Id, or name (then the newest of that name).")],
     model: Annotated[str, typer.Option(help="Name of the model; a new version is added where it exists.")],
-    target: Annotated[str | None, typer.Option(help="The column to predict; by default the dataset's.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict, if any; by default the dataset's.")] = None,
     algorithm: Annotated[
         str | None, typer.Option(help="See `modelmill algorithms`; by default several are tried.")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="regression, binary or multiclass; by default what the target says.")
+        str | None,
+        typer.Option(
+            help="regression, binary, multiclass, or without a target clustering or anomaly_detection; by "
+            "default what the target says."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")

@@ -112,6 +112,32 @@ def _feature_importance(axes: Axes, report: dict[str, Any]) -> None:
     axes.set(title="Feature importance, held-out rows", xlabel=f"fall of {found['metric']} when shuffled")
 
 
+def _clusters(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["projection"]
+    x, y, clusters = zip(*found["points"], strict=True)
+    axes.scatter(x, y, s=10, alpha=0.7, c=clusters, cmap="tab20", vmin=0, vmax=max(19, *clusters))
+    for number, (across, up) in enumerate(found["centres"]):
+        axes.text(across, up, str(number), ha="center", va="center", weight="bold", bbox={"alpha": 0.6, "fc": "white"})
+    shares = [*(f" ({share:.0%} of the variance)" for share in found["explained"]), ""]
+    names = {"xlabel": f"first component{shares[0]}", "ylabel": f"second component{shares[1]}"}
+    axes.set(title="Clusters, held-out rows", **names)
+
+
+def _silhouettes(axes: Axes, report: dict[str, Any]) -> None:
+    tried = report["silhouettes"]
+    axes.plot([each["clusters"] for each in tried], [each["silhouette"] for each in tried], marker="o")
+    axes.set(title="Silhouette, training rows", xlabel="clusters", ylabel="silhouette")
+
+
+def _scores(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["score_histogram"]
+    axes.stairs(found["counts"], found["edges"], fill=True)
+    axes.axvline(report["threshold"], color="tab:red", linestyle="--", label=f"threshold {report['threshold']:.4g}")
+    axes.set_yscale("symlog", linthresh=1)
+    axes.legend()
+    axes.set(title="Scores, held-out rows", xlabel="score", ylabel="rows")
+
+
 def _name(text: str) -> str:
     """Short; matplotlib leaves names that begin with an underscore out of a legend."""
     short = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
@@ -136,5 +162,8 @@ PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict
     ("residuals", _present("residuals", "truth"), _residuals),
     ("truth_and_prediction", _present("residuals", "truth"), _truth_and_prediction),
     ("learning_curve", _present("learning_curve"), _learning_curve),
+    ("clusters", _present("projection", "points"), _clusters),
+    ("silhouettes", _present("silhouettes"), _silhouettes),
+    ("scores", _present("score_histogram"), _scores),
     ("feature_importance", _present("feature_importance", "columns"), _feature_importance),
 ]

@@ -54,6 +54,7 @@ class Job:
     created_at: str
     updated_at: str
     queued_until: int
+    ignored_target: str | None = None
     attempt: int = 1
     looks: int = 0
     stop_requested: bool = False

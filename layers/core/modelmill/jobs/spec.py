@@ -16,6 +16,7 @@ class TrainingSpec:
     algorithm: a name of the catalogue, or `auto`, which tries several within `time_budget_s` seconds.
     target: the column to be predicted; None where the task needs none.
     features: the columns to use; None means every column but the target.
+    ignored_target: what the dataset calls its target where the task needs none; it is not learned from.
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
     """
 
@@ -31,6 +32,7 @@ class TrainingSpec:
     features: list[str] | None
     seed: int
     catalogue_version: int
+    ignored_target: str | None = None
     time_budget_s: int = 600
     max_model_bytes: int = 250 * 1024 * 1024
 

@@ -126,7 +126,7 @@ def describe(job: Job) -> dict[str, Any]:
         "seed",
         "promote",
     )
-    optional = ("features", "reason", "failure", "model_version")
+    optional = ("features", "ignored_target", "reason", "failure", "model_version")
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
 
@@ -142,9 +142,9 @@ def _ready_dataset(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
 
 def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob) -> Job:
     schema = files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
-    asked = Asked(new.target or dataset.target, new.features, new.task, new.algorithm)
+    asked = Asked(new.target, new.features, new.task, new.algorithm, dataset.target)
     _check_task(schema.kind, new.task)
-    target, task = decide(schema, asked)
+    target, task, ignored_target = decide(schema, asked)
     _check_algorithm(new.algorithm, schema.kind, task)
     now = time.time()
     return Job(
@@ -167,6 +167,7 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         created_at=iso(now),
         updated_at=iso(now),
         queued_until=int(now) + QUEUE_SECONDS,
+        ignored_target=ignored_target,
     )
 
 

@@ -90,21 +90,36 @@ class Signature(NamedTuple):
         }
 
 
-def tabular_signature(features: list[Feature], labels: list[str] | None) -> Signature:
-    """Numbers in one tensor and categories in another, whichever there are; see `class_outputs` for classes."""
+def tabular_signature(features: list[Feature], outputs: list[Tensor]) -> Signature:
+    """Numbers in one tensor and categories in another, whichever there are."""
     widths = {"numeric": 0, "categorical": 0}
     for feature in features:
         widths[feature.input] += feature.width
     numeric = Tensor("numeric", "FP64", [-1, widths["numeric"]])
     categorical = Tensor("categorical", "BYTES", [-1, widths["categorical"]])
     inputs = [tensor for tensor in (numeric, categorical) if tensor.shape[1]]
-    outputs = [Tensor("value", "FP64", [-1, 1])] if labels is None else class_outputs(labels)
     return Signature("tabular", inputs, outputs, features)
+
+
+def value_outputs() -> list[Tensor]:
+    """What a regression gives."""
+    return [Tensor("value", "FP64", [-1, 1])]
 
 
 def class_outputs(labels: list[str]) -> list[Tensor]:
     """What every classifier gives: the likeliest class and the probability of each."""
     return [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
+
+
+def cluster_outputs(clusters: int) -> list[Tensor]:
+    """The number of the nearest centre, and the distance to each; numbers are in units of their deviation."""
+    return [Tensor("cluster", "INT64", [-1]), Tensor("distances", "FP32", [-1, clusters])]
+
+
+def anomaly_outputs(code_size: int | None = None) -> list[Tensor]:
+    """Whether the score, higher where a row is stranger, is above the threshold; of an autoencoder also the code."""
+    code = [] if code_size is None else [Tensor("embedding", "FP32", [-1, code_size])]
+    return [Tensor("anomalous", "BOOL", [-1]), *code, Tensor("score", "FP32", [-1])]
 
 
 def text_signature(column: str, labels: list[str]) -> Signature:

@@ -4,11 +4,25 @@ from collections.abc import Callable
 
 from modelmill.models.manifest import TOKENIZER_FILE, Manifest
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.signature import Feature, image_signature, tabular_signature, text_signature
+from modelmill.models.signature import (
+    Feature,
+    Signature,
+    Tensor,
+    anomaly_outputs,
+    class_outputs,
+    cluster_outputs,
+    image_signature,
+    tabular_signature,
+    text_signature,
+    value_outputs,
+)
 from modelmill.models.uploaded import MAX_CLASSES
 
 MAX_COLUMNS = 10_000
 MAX_SIDE = 1024
+
+# Tasks on tables in which nothing is classified.
+UNLABELLED = ("regression", "clustering", "anomaly_detection")
 
 _TENSOR_OF_TYPE = {
     "number": "numeric",
@@ -45,9 +59,26 @@ def problem_of_classes(manifest: Manifest) -> str | None:
 
 def _tabular(manifest: Manifest) -> str | None:
     problem = _problem_of_columns(manifest.signature.features) or _problem_of_labels(manifest)
-    if problem is None and manifest.signature != tabular_signature(manifest.signature.features, manifest.labels):
-        problem = "its tensors do not follow from its columns and labels"
+    if problem is None and manifest.signature != tabular_signature(manifest.signature.features, _outputs(manifest)):
+        problem = "its tensors do not follow from its columns, task and labels"
     return problem
+
+
+def _outputs(manifest: Manifest) -> list[Tensor]:
+    """What a table's model of this task gives, as wide as its own outputs are where nothing else says how wide."""
+    if manifest.task == "clustering":
+        width = _width(manifest.signature, "distances")
+        return [] if width is None else cluster_outputs(width)
+    if manifest.task == "anomaly_detection":
+        return anomaly_outputs(_width(manifest.signature, "embedding"))
+    return value_outputs() if manifest.labels is None else class_outputs(manifest.labels)
+
+
+def _width(signature: Signature, name: str) -> int | None:
+    """Of an output [N, width], None where there is none of a width that can be."""
+    shapes = [output.shape for output in signature.outputs if output.name == name]
+    widths = [shape[1] for shape in shapes if isinstance(shape, list) and len(shape) == 2]
+    return next((width for width in widths if type(width) is int and 0 < width <= MAX_CLASSES), None)
 
 
 def _problem_of_columns(features: list[Feature]) -> str | None:
@@ -69,8 +100,8 @@ def _problem_of_columns(features: list[Feature]) -> str | None:
 
 
 def _problem_of_labels(manifest: Manifest) -> str | None:
-    if manifest.task == "regression":
-        return None if manifest.labels is None else "a regression has no labels"
+    if manifest.task in UNLABELLED:
+        return None if manifest.labels is None else f"{manifest.task} has no labels"
     return problem_of_classes(manifest)
 
 
