@@ -29,8 +29,10 @@ SHARED_MODULES = (
     "jobs/catalogue/entry.py",
     "jobs/catalogue/networks.py",
     "jobs/catalogue/tabular.py",
+    "jobs/catalogue/timeseries.py",
     "jobs/spec.py",
     "models/__init__.py",
+    "models/frequency.py",
     "models/manifest.py",
     "models/signature.py",
 )

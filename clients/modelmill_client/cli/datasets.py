@@ -16,7 +16,7 @@ app = typer.Typer(
     name="datasets", no_args_is_help=True, rich_markup_mode=None, help="Upload data and look at what is in it."
 )
 
-KIND_HELP = "What a row is: tabular."
+KIND_HELP = "What a row is: tabular, or timeseries for values at times."
 
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, or name (then the newest of that name).")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]

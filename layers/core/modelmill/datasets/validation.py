@@ -1,6 +1,7 @@
 """From an uploaded file to data.parquet and its schema, by the kind of the dataset."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from modelmill.datasets.records import Dataset
@@ -21,6 +22,11 @@ def _tabular(source: Path, dataset: Dataset, parquet: Path) -> Schema:
     return read_table(source, dataset.format, parquet)
 
 
+def _timeseries(source: Path, dataset: Dataset, parquet: Path) -> Schema:
+    return replace(read_table(source, dataset.format, parquet), kind="timeseries")
+
+
 READERS: dict[str, Callable[[Path, Dataset, Path], Schema]] = {
     "tabular": _tabular,
+    "timeseries": _timeseries,
 }

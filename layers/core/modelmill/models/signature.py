@@ -62,13 +62,14 @@ class Feature:
 class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
-    Only tabular models have columns; of a `tensor` model people name the inputs.
+    Only tabular models have columns; of a `tensor` model people name the inputs. `forecast` is of `timeseries` alone.
     """
 
     kind: ModelKind
     inputs: list[Tensor]
     outputs: list[Tensor]
     features: list[Feature]
+    forecast: "Forecast | None" = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Signature":
@@ -78,16 +79,45 @@ class Signature(NamedTuple):
             inputs=[Tensor(**tensor) for tensor in data["inputs"]],
             outputs=[Tensor(**tensor) for tensor in data["outputs"]],
             features=[Feature(**feature) for feature in data["features"]],
+            forecast=Forecast(**data["forecast"]) if data.get("forecast") else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {
+        known = {
             "kind": self.kind,
             "inputs": [tensor._asdict() for tensor in self.inputs],
             "outputs": [tensor._asdict() for tensor in self.outputs],
             "features": [asdict(feature) for feature in self.features],
         }
+        return known | ({"forecast": self.forecast._asdict()} if self.forecast else {})
+
+
+class Forecast(NamedTuple):
+    """What a forecast is made from: `window` steps of history; `frequency` is a name of `models.frequency`.
+
+    future: columns whose values at the steps ahead are given with a request, in this order after FUTURE_PARTS.
+    """
+
+    frequency: str
+    window: int
+    horizon: int
+    future: list[str]
+
+
+# What is known of each step ahead: seconds since 1970-01-01 in UTC, month 1-12, day 1-31, weekday 0 = Monday, hour 0-23.
+FUTURE_PARTS = ("epoch_seconds", "month", "day", "weekday", "hour")
+
+
+def timeseries_signature(forecast: Forecast) -> Signature:
+    """History and what is known of the steps ahead give the steps' times, an interval, and the forecast itself."""
+    steps = [-1, forecast.horizon]
+    inputs = [
+        Tensor("history", "FP64", [-1, forecast.window]),
+        Tensor("future", "FP64", [*steps, len(FUTURE_PARTS) + len(forecast.future)]),
+    ]
+    outputs = [Tensor(name, "FP64", steps) for name in ("times", "lower", "upper", "values")]
+    return Signature("timeseries", inputs, outputs, [], forecast)
 
 
 def tabular_signature(features: list[Feature], labels: list[str] | None) -> Signature:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from modelmill.models.frequency import is_frequency
 from modelmill.models.manifest import Manifest
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.signature import Feature, tabular_signature
+from modelmill.models.signature import Feature, Forecast, tabular_signature, timeseries_signature
 from modelmill.models.uploaded import MAX_CLASSES
 
 MAX_COLUMNS = 10_000
@@ -73,7 +74,30 @@ def _problem_of_labels(manifest: Manifest) -> str | None:
     return problem_of_classes(manifest)
 
 
+def _timeseries(manifest: Manifest) -> str | None:
+    forecast = manifest.signature.forecast
+    if manifest.task != "forecasting" or manifest.labels is not None:
+        return "a model of time series forecasts values"
+    if forecast is None or not _is_forecast(forecast):
+        return "it does not say what a forecast is made from"
+    return None if manifest.signature == timeseries_signature(forecast) else "its tensors do not follow from its steps"
+
+
+def _is_forecast(forecast: Forecast) -> bool:
+    if not isinstance(forecast.frequency, str) or not isinstance(forecast.future, list):
+        return False
+    sizes = (forecast.window, forecast.horizon)
+    names = forecast.future
+    return (
+        is_frequency(forecast.frequency)
+        and all(type(size) is int and 0 < size <= MAX_COLUMNS for size in sizes)
+        and all(isinstance(name, str) for name in names)
+        and len(set(names)) == len(names)
+    )
+
+
 # By the kind of the signature: what is wrong, or None.
 CHECKS: dict[str, Callable[[Manifest], str | None]] = {
     "tabular": _tabular,
+    "timeseries": _timeseries,
 }

@@ -20,8 +20,15 @@ def _tensor(manifest: Manifest, _folder: Path) -> Decoder:
     return TensorDecoder(manifest.signature)
 
 
+def _timeseries(manifest: Manifest, _folder: Path) -> Decoder:
+    from modelmill.serving.decode_series import SeriesDecoder
+
+    return SeriesDecoder(manifest.signature)
+
+
 # By the kind of a signature; what only one kind needs is imported by its function.
 DECODERS: dict[str, Callable[[Manifest, Path], Decoder]] = {
     "tabular": _tabular,
     "tensor": _tensor,
+    "timeseries": _timeseries,
 }

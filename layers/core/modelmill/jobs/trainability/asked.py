@@ -13,13 +13,17 @@ class Asked(NamedTuple):
     features: list[str] | None
     task: str
     algorithm: str
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
 
 class Decision(NamedTuple):
-    """The column to be predicted, None where there is none, and the task, never `auto`."""
+    """The column to be predicted, None where there is none, and the task, never `auto`; the column of times of a forecast."""
 
     target: str | None
     task: Task
+    time: str | None = None
 
 
 def refuse(field: str, message: str) -> NoReturn:
