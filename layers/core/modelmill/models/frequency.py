@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelmill.models.signature import FUTURE_PARTS
+
 Moments = NDArray[np.datetime64]
 
 _NAME = re.compile(r"(?:(?P<seconds>[1-9]\d{0,9})s|business_day|(?P<months>[1-9]\d{0,3})mo@(?P<day>[1-9]|[12]\d|3[01]))")
@@ -67,6 +69,20 @@ def following(name: str, last: np.datetime64, count: int) -> Moments:
     month = (last.astype("datetime64[M]") + ahead * months).astype("datetime64[s]")
     place = np.minimum(day, _lengths(month)) - 1
     return np.asarray(month + place * np.timedelta64(86400, "s") + clock)
+
+
+def future_parts(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """FUTURE_PARTS [horizon, 5] of times in seconds."""
+    seconds, days = times.astype("datetime64[s]").astype(np.int64), times.astype("datetime64[D]")
+    months = times.astype("datetime64[M]")
+    parts = {
+        "epoch_seconds": seconds,
+        "month": months.astype(np.int64) % 12 + 1,
+        "day": (days - months.astype("datetime64[D]")).astype(np.int64) + 1,
+        "weekday": (days.astype(np.int64) + 3) % 7,
+        "hour": seconds // 3600 % 24,
+    }
+    return np.column_stack([parts[name] for name in FUTURE_PARTS]).astype(np.float64)
 
 
 def infer(times: list[Moments]) -> str | None:

@@ -1,6 +1,6 @@
 """Decode: the recent history of series, and what is known of the steps ahead, to the tensors of a forecast."""
 
-import math
+import sys
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmill.errors import FieldError, SignatureMismatch
-from modelmill.models.frequency import following, places, spoken
-from modelmill.models.signature import FUTURE_PARTS, Forecast, Signature
+from modelmill.models.frequency import following, future_parts, places, spoken
+from modelmill.models.signature import Forecast, Signature
 from modelmill.serving.tensors import Tensors
 
+_LARGEST = sys.float_info.max
 _SHAPE = 'an object such as {"history": {"time": "2026-11-23", "values": [1.5, 2.5]}}'
 
 
@@ -32,20 +33,6 @@ class SeriesDecoder:
         """
         read = [_read(f"instances[{place}]", instance, self._forecast) for place, instance in enumerate(instances)]
         return {"history": np.stack([values for values, _ in read]), "future": np.stack([ahead for _, ahead in read])}
-
-
-def future_parts(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """FUTURE_PARTS [horizon, 5] of times in seconds."""
-    seconds, days = times.astype("datetime64[s]").astype(np.int64), times.astype("datetime64[D]")
-    months = times.astype("datetime64[M]")
-    parts = {
-        "epoch_seconds": seconds,
-        "month": months.astype(np.int64) % 12 + 1,
-        "day": (days - months.astype("datetime64[D]")).astype(np.int64) + 1,
-        "weekday": (days.astype(np.int64) + 3) % 7,
-        "hour": seconds // 3600 % 24,
-    }
-    return np.column_stack([parts[name] for name in FUTURE_PARTS]).astype(np.float64)
 
 
 def _read(place: str, instance: Any, forecast: Forecast) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -105,7 +92,7 @@ def _numbers(place: str, values: Any) -> list[float]:
     if type(values) is not list:
         _refuse(place, "expected a list of numbers")
     for number, value in enumerate(values):
-        if type(value) not in (int, float, bool) or not abs(value) < math.inf:
+        if type(value) not in (int, float, bool) or not abs(value) <= _LARGEST:
             _refuse(f"{place}[{number}]", "expected a number; fill missing values first")
     return values
 
