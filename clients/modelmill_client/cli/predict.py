@@ -1,5 +1,6 @@
 """`modelmill predict`"""
 
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -54,6 +55,10 @@ def predict(
     json: Annotated[
         str | None, typer.Option("--json", metavar="JSON", help="An instance or a list of them; - reads stdin.")
     ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="A picture as PNG, JPEG or WebP; may be repeated."),
+    ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="A version by its number.")] = None,
     alias: Annotated[str | None, typer.Option(help="A version by its alias; `live` by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .json or .jsonl; by default stdout.")] = None,
@@ -65,15 +70,15 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per call.")] = 500,
 ) -> None:
-    """Predict rows of a CSV or JSON file, or given as JSON.
+    """Predict rows of a CSV or JSON file, or given as JSON, or pictures.
 
     Cells of a CSV are converted to what the model expects; columns that it does not know are copied to the output.
     """
-    _check(csv, jsonl, json, version, alias)
+    _check((csv, jsonl, json, image), version, alias)
     wanted = format or _form_of(out)
     options = {"version": version, "alias": alias, "top_k": top_k, "thresholds": _thresholds(threshold)}
     with ExitStack() as stack:
-        source = _open(session, stack, model, csv, jsonl, json, options)
+        source = _pictures(image, options) if image else _open(session, stack, model, csv, jsonl, json, options)
         file = stack.enter_context(output(out))
         writer = make_writer(file, wanted or source.form, source.columns, ranked=top_k is not None)
         show = stack.enter_context(counting(session, f"predict {model}", source.size, to_stdout=out is None))
@@ -86,10 +91,10 @@ def register(app: typer.Typer) -> None:
     command(app, "predict", json_flag=False)(predict)
 
 
-def _check(csv: Path | None, jsonl: Path | None, json: str | None, version: int | None, alias: str | None) -> None:
-    given = [source for source in (csv, jsonl, json) if source is not None]
+def _check(inputs: tuple[object, ...], version: int | None, alias: str | None) -> None:
+    given = [source for source in inputs if source]
     if len(given) != 1:
-        raise InvalidInput(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl and --json")
+        raise InvalidInput(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl, --json and --image")
     if version is not None and alias is not None:
         raise InvalidInput("got --version and --alias, expected at most one of them")
 
@@ -144,6 +149,19 @@ def _open(
         return _Source(_bare(lines), [], "jsonl", options, size_of(file), lambda _: position_in(file))
     instances = json_text(json or "")
     return _Source(_bare(instances), [], "json", options, len(instances), lambda rows: rows)
+
+
+def _pictures(files: list[Path], options: dict[str, Any]) -> _Source:
+    """One instance a file, whose name goes before what is predicted for it."""
+    rows = (([str(file)], {"image": _base64(file)}) for file in files)
+    return _Source(rows, ["file"], "csv", options, len(files), lambda count: count)
+
+
+def _base64(file: Path) -> str:
+    try:
+        return b64encode(file.read_bytes()).decode()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from error
 
 
 def _bare(instances: Iterable[Any]) -> Iterator[tuple[list[str], Any]]:

@@ -14,10 +14,11 @@ from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.metrics import FALLBACK_SCORE, SCORE, evaluate
 from modelmill_training.progress import Progress
+from modelmill_training.split import sample
 from modelmill_training.tabular.algorithms import Request, Rows, builder
 from modelmill_training.tabular.fitting import fit
 from modelmill_training.tabular.prepare import Prepared
-from modelmill_training.tabular.trained import Trained, sample, train
+from modelmill_training.tabular.trained import Trained, train
 
 # Cheapest first; the first one is always tried to the end, so that the smallest budget still brings something.
 CANDIDATES = ("linear", "gradient_boosting", "random_forest", "svm", "mlp")

@@ -10,6 +10,7 @@ from modelmill_training import bundle, parity, session
 from modelmill_training.data import Floats, Integers, Table
 from modelmill_training.metrics import evaluate
 from modelmill_training.progress import Progress
+from modelmill_training.split import sample
 from modelmill_training.tabular import onnx_export, report
 from modelmill_training.tabular.algorithms import Model, Request, builder
 from modelmill_training.tabular.fitting import fit
@@ -174,10 +175,3 @@ def _reference(fitted: Fitted, seed: int) -> dict[str, Any]:
     rows = sample(prepared.split.train, limit, seed)
     values = bundle.reference_values(prepared.table.take(rows), features)
     return {"rows": values, "scores": fitted.predict(rows).tolist()}
-
-
-def sample(rows: Integers, limit: int, seed: int) -> Integers:
-    """At most `limit` of the rows, ascending."""
-    if len(rows) <= limit:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))

@@ -106,7 +106,10 @@ def cut(panel: Panel, form: Form, seed: int) -> Parts:
             places[name].append((number, np.arange(starts[name], end - form.horizon + 1)))
     limits = {"train": max(MIN_TRAIN_ORIGINS, MAX_TRAIN_STEPS // form.horizon)}
     return Parts(
-        **{name: _windows(panel, form, found, limits.get(name, MAX_EVALUATED), random) for name, found in places.items()}
+        **{
+            name: _windows(panel, form, found, limits.get(name, MAX_EVALUATED), random)
+            for name, found in places.items()
+        }
     )
 
 

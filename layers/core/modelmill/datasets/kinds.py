@@ -8,4 +8,6 @@ DatasetKind = Literal["tabular", "text", "image", "timeseries"]
 FORMATS: dict[str, tuple[str, ...]] = {
     "tabular": ("csv", "jsonl", "parquet"),
     "timeseries": ("csv", "jsonl", "parquet"),
+    "text": ("csv", "jsonl", "parquet"),
+    "image": ("zip",),
 }

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from modelmill.datasets.records import Dataset
-from modelmill.datasets.schema import Schema
+from modelmill.datasets.schema import Problem, Rejected, Schema
 from modelmill.datasets.table_upload import read_table
 
 
@@ -26,7 +26,25 @@ def _timeseries(source: Path, dataset: Dataset, parquet: Path) -> Schema:
     return replace(read_table(source, dataset.format, parquet), kind="timeseries")
 
 
+def _text(source: Path, dataset: Dataset, parquet: Path) -> Schema:
+    schema = replace(read_table(source, dataset.format, parquet), kind="text")
+    words = [column.name for column in schema.columns if column.type in ("text", "category")]
+    if any(name != dataset.target for name in words):
+        return schema
+    parquet.unlink()
+    found = ", ".join(f"{column.name} ({column.type})" for column in schema.columns[:20])
+    raise Rejected((Problem("no_text", f"no column holds text besides the target; the file has {found}"),))
+
+
+def _image(source: Path, dataset: Dataset, parquet: Path) -> Schema:
+    from modelmill.datasets.image_upload import read_images
+
+    return read_images(source, dataset.target, parquet)
+
+
 READERS: dict[str, Callable[[Path, Dataset, Path], Schema]] = {
     "tabular": _tabular,
     "timeseries": _timeseries,
+    "text": _text,
+    "image": _image,
 }

@@ -14,7 +14,9 @@ from modelmill.models.signature import FUTURE_PARTS
 
 Moments = NDArray[np.datetime64]
 
-_NAME = re.compile(r"(?:(?P<seconds>[1-9]\d{0,9})s|business_day|(?P<months>[1-9]\d{0,3})mo@(?P<day>[1-9]|[12]\d|3[01]))")
+_NAME = re.compile(
+    r"(?:(?P<seconds>[1-9]\d{0,9})s|business_day|(?P<months>[1-9]\d{0,3})mo@(?P<day>[1-9]|[12]\d|3[01]))"
+)
 _SPOKEN = {1: "second", 60: "minute", 3600: "hour", 86400: "day", 604800: "week"}
 _SPOKEN_MONTHS = {1: "month", 3: "quarter", 12: "year"}
 MONTH_END = 31

@@ -45,12 +45,12 @@ class Feature:
     """A user's column and where it goes: `index` is its first place along the second axis of `input`.
 
     Numbers, integers, booleans (0 or 1) and timestamps (see CALENDAR_PARTS) go to `numeric`, missing as NaN;
-    categories go to `categorical`, missing as "".
+    categories go to `categorical`, missing as ""; a text goes to `input_ids` as its tokens.
     """
 
     name: str
     type: ColumnType
-    input: Literal["numeric", "categorical"]
+    input: Literal["numeric", "categorical", "input_ids"]
     index: int
 
     @property
@@ -62,7 +62,8 @@ class Feature:
 class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
-    Only tabular models have columns; of a `tensor` model people name the inputs. `forecast` is of `timeseries` alone.
+    A text model has one column, the texts; an image model has none; of a `tensor` model people name the inputs.
+    `forecast` is of `timeseries` alone.
     """
 
     kind: ModelKind
@@ -135,3 +136,14 @@ def tabular_signature(features: list[Feature], labels: list[str] | None) -> Sign
 def class_outputs(labels: list[str]) -> list[Tensor]:
     """What every classifier gives: the likeliest class and the probability of each."""
     return [Tensor("label", "BYTES", [-1]), Tensor("probabilities", "FP32", [-1, len(labels)])]
+
+
+def text_signature(column: str, labels: list[str]) -> Signature:
+    """Token ids of each text, the shorter ones filled up with the padding id of the bundle's tokenizer."""
+    text = Feature(column, "text", "input_ids", 0)
+    return Signature("text", [Tensor("input_ids", "INT64", [-1, -1])], class_outputs(labels), [text])
+
+
+def image_signature(height: int, width: int, channels: int, labels: list[str]) -> Signature:
+    """Pictures of one size, shades from 0 to 255; 1 channel is grey, 3 are red, green and blue."""
+    return Signature("image", [Tensor("pixels", "UINT8", [-1, height, width, channels])], class_outputs(labels), [])

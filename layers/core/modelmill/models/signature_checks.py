@@ -3,12 +3,20 @@
 from collections.abc import Callable
 
 from modelmill.models.frequency import is_frequency
-from modelmill.models.manifest import Manifest
+from modelmill.models.manifest import TOKENIZER_FILE, Manifest
 from modelmill.models.rejection import BundleRejected
-from modelmill.models.signature import Feature, Forecast, tabular_signature, timeseries_signature
+from modelmill.models.signature import (
+    Feature,
+    Forecast,
+    image_signature,
+    tabular_signature,
+    text_signature,
+    timeseries_signature,
+)
 from modelmill.models.uploaded import MAX_CLASSES
 
 MAX_COLUMNS = 10_000
+MAX_SIDE = 1024
 
 _TENSOR_OF_TYPE = {
     "number": "numeric",
@@ -96,8 +104,34 @@ def _is_forecast(forecast: Forecast) -> bool:
     )
 
 
+def _text(manifest: Manifest) -> str | None:
+    signature = manifest.signature
+    if len(signature.features) != 1 or not isinstance(signature.features[0].name, str):
+        return "it does not have one column"
+    if TOKENIZER_FILE not in manifest.files:
+        return f"there is no {TOKENIZER_FILE}"
+    if problem := problem_of_classes(manifest):
+        return problem
+    expected = text_signature(signature.features[0].name, manifest.labels or [])
+    return None if signature == expected else "its tensors do not follow from its labels"
+
+
+def _image(manifest: Manifest) -> str | None:
+    if problem := problem_of_classes(manifest):
+        return problem
+    shape = manifest.signature.inputs[0].shape if len(manifest.signature.inputs) == 1 else []
+    if len(shape) != 4 or not all(type(size) is int for size in shape) or shape[3] not in (1, 3):
+        return "it does not take pictures"
+    if not all(0 < size <= MAX_SIDE for size in shape[1:3]):
+        return f"its pictures have no side from 1 to {MAX_SIDE}"
+    expected = image_signature(shape[1], shape[2], shape[3], manifest.labels or [])
+    return None if manifest.signature == expected else "its tensors do not follow from its labels"
+
+
 # By the kind of the signature: what is wrong, or None.
 CHECKS: dict[str, Callable[[Manifest], str | None]] = {
     "tabular": _tabular,
     "timeseries": _timeseries,
+    "text": _text,
+    "image": _image,
 }

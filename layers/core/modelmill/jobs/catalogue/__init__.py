@@ -6,14 +6,14 @@ Adding an algorithm is one entry in the module of its kind of dataset and one bu
 from typing import Any
 
 from modelmill.errors import FieldError, InvalidRequest
-from modelmill.jobs.catalogue import tabular, timeseries
+from modelmill.jobs.catalogue import image, tabular, text, timeseries
 from modelmill.jobs.catalogue.entry import AUTO, Algorithm
 
 __all__ = ["AUTO", "CATALOGUE", "CATALOGUE_VERSION", "Algorithm", "algorithms", "find", "resolve_hyperparameters"]
 
 CATALOGUE_VERSION = 1
 
-CATALOGUE: tuple[Algorithm, ...] = (*tabular.ENTRIES, *timeseries.ENTRIES)
+CATALOGUE: tuple[Algorithm, ...] = (*tabular.ENTRIES, *text.ENTRIES, *image.ENTRIES, *timeseries.ENTRIES)
 
 
 def algorithms(kind: str) -> dict[str, Algorithm]:
@@ -74,6 +74,8 @@ def expectation(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join("null" if value is None else repr(value) for value in schema["enum"])
     if "array" in types:
         return f"a list of at most {schema['maxItems']} items, each {expectation(schema['items'])}"
+    if "boolean" in types:
+        return "true or false"
     noun = "an integer" if "integer" in types else "a number"
     suffix = " or null" if "null" in types else ""
     return f"{noun} from {schema['minimum']} to {schema['maximum']}{suffix}"

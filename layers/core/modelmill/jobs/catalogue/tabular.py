@@ -1,6 +1,6 @@
 """What can be trained on tables."""
 
-from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, Algorithm
+from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, TIME_BUDGET, Algorithm
 from modelmill.jobs.catalogue.networks import ACTIVATION, regularisation, training
 
 _TASKS = ("regression", "binary", "multiclass")
@@ -12,15 +12,7 @@ ENTRIES = (
         summary="Cross-validates the other algorithms within a time budget and trains the best one on all rows.",
         kinds=("tabular",),
         tasks=_TASKS,
-        hyperparameters={
-            "time_budget_s": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 3600,
-                "default": 600,
-                "description": "Seconds for trying and training; what does not fit is listed as not finished.",
-            },
-        },
+        hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
         name="linear",

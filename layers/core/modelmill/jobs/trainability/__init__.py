@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from modelmill.datasets.schema import Schema
-from modelmill.jobs.trainability import tabular, timeseries
+from modelmill.jobs.trainability import image, tabular, text, timeseries
 from modelmill.jobs.trainability.asked import Asked, Decision, refuse
 
 __all__ = ["Asked", "Decision", "decide"]
@@ -12,6 +12,8 @@ __all__ = ["Asked", "Decision", "decide"]
 _DECIDE: dict[str, Callable[[Schema, Asked], Decision]] = {
     "tabular": tabular.decide,
     "timeseries": timeseries.decide,
+    "text": text.decide,
+    "image": image.decide,
 }
 
 
