@@ -1,7 +1,8 @@
 """The rows of a dataset as series of equal steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,38 +10,48 @@ from numpy.typing import NDArray
 from modelmill.datasets.schema import Schema
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.frequency import following, infer, places, spoken
-from modelmill_training.data import Floats, Integers, decode_numbers, read_arrow
+from modelmill.models.history import GAP_SHARE, LONGEST_GAP, carried, gap_of, interpolated
+from modelmill.models.signature import Feature
+from modelmill_training.data import Categories, Floats, Integers, decode_column, decode_numbers, read_arrow
 from modelmill_training.environment import Environment
 from modelmill_training.failures import TrainingFailure
 
-# A longer hole, or more holes than this, would make the filled values the data.
-LONGEST_GAP = 10
-GAP_SHARE = 0.2
+MAX_EXAMPLES = 3
+
+Moments = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series without holes.
+    """One series of n equal steps.
 
-    times [n] in seconds; values [n] and features [n, k], holes filled along a line; known [n] where a value was given;
+    times [n] in seconds. values [n], holes filled; known [n] where a value was given.
+    numeric [n, k], holes filled with the value before, NaN before the first; codes [n, c] into the panel's vocabularies.
     rows [n] of the dataset, -1 where there was none.
     """
 
     name: str
-    times: NDArray[np.datetime64]
+    times: Moments
     values: Floats
-    features: Floats
     known: NDArray[np.bool_]
+    numeric: Floats
+    codes: Integers
     rows: Integers
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """All series of a dataset; `frequency` is a name of `models.frequency`, `dropped` says which are not used."""
+    """All series of a dataset.
+
+    frequency: a name of `models.frequency`. features: the further columns.
+    names: of each categorical column, what its codes stand for, "" last for what is missing.
+    dropped: which series are not used, and why.
+    """
 
     frequency: str
     series: list[Series]
-    features: list[str]
+    features: list[Feature]
+    names: list[list[str]]
     dropped: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -49,54 +60,114 @@ class Panel:
         return sum(int(np.count_nonzero(~each.known)) for each in self.series)
 
 
+class _Columns(NamedTuple):
+    """By row of the dataset."""
+
+    times: Moments
+    values: Floats
+    numeric: Floats
+    codes: Integers
+
+
 def read_panel(environment: Environment, spec: TrainingSpec, schema: Schema) -> Panel:
     """The series, in order of their names.
 
     Raises:
-        TrainingFailure: duplicate_times, irregular_frequency or gaps, each with the series and the time.
+        TrainingFailure: duplicate_times, irregular_times or gaps, each with series and times.
     """
-    features = spec.features or []
-    names = [name for name in (spec.time, spec.target, spec.series, *features) if name is not None]
-    table = read_arrow(environment.data_file, schema, names)
-    times = table[spec.time].cast("timestamp[us]").to_numpy().astype("datetime64[s]")
-    values = decode_numbers(table[spec.target])
-    known = [decode_numbers(table[name]) for name in features]
-    columns = np.column_stack([values, *known])
-    groups = _groups(table, spec.series, len(times))
-    ordered = {name: rows[np.argsort(times[rows], kind="stable")] for name, rows in groups.items()}
-    ordered = {name: _trimmed(rows, values) for name, rows in ordered.items() if not np.isnan(values[rows]).all()}
-    for name, rows in ordered.items():
-        _check_distinct(name, times[rows])
-    frequency = infer([times[rows] for rows in ordered.values()])
+    features = _features(spec, schema)
+    wanted = [spec.time, spec.target, spec.series, *(feature.name for feature in features)]
+    table = read_arrow(environment.data_file, schema, [name for name in wanted if name is not None])
+    columns, names = _columns(table, spec, features)
+    groups = {name: _ordered(rows, columns) for name, rows in _groups(table, spec.series).items()}
+    groups = {name: rows for name, rows in groups.items() if len(rows)}
+    _check_distinct(groups, columns.times)
+    frequency = infer([columns.times[rows] for rows in groups.values()])
     if frequency is None:
-        raise TrainingFailure("irregular_frequency", _irregular(ordered, times))
-    series = [_series(name, rows, times[rows], columns[rows], frequency) for name, rows in ordered.items()]
-    return Panel(frequency, series, features)
+        raise TrainingFailure("irregular_times", _irregular(groups, columns.times))
+    series, dropped = _without_holes(groups, columns, frequency)
+    return Panel(frequency, series, features, names, dropped)
 
 
-def _groups(table: Any, column: str | None, rows: int) -> dict[str, Integers]:
+def _without_holes(
+    groups: dict[str, Integers], columns: _Columns, frequency: str
+) -> tuple[list[Series], list[dict[str, str]]]:
+    """The series, and those with too many holes."""
+    series, failures = [], {}
+    for name, rows in groups.items():
+        try:
+            series.append(_series(name, rows, columns, frequency))
+        except TrainingFailure as failure:
+            failures[name] = failure
+    if not series:
+        raise next(iter(failures.values()))
+    return series, [{"column": name, "reason": failure.message} for name, failure in failures.items()]
+
+
+def _features(spec: TrainingSpec, schema: Schema) -> list[Feature]:
+    """In the schema's order, numbers and categories counted apart."""
+    counts = {"numeric": 0, "categorical": 0}
+    features = []
+    for column in schema.columns:
+        if column.name in (spec.features or []):
+            tensor: Any = "categorical" if column.type == "category" else "numeric"
+            features.append(Feature(column.name, column.type, tensor, counts[tensor]))
+            counts[tensor] += 1
+    return features
+
+
+def _columns(table: Any, spec: TrainingSpec, features: list[Feature]) -> tuple[_Columns, list[list[str]]]:
+    moments = table[spec.time].cast("timestamp[us]").to_numpy().astype("datetime64[us]")
+    times = moments.astype("datetime64[s]")
+    if (times != moments).any():
+        raise TrainingFailure("irregular_times", "Some times have parts of a second; expected steps of whole seconds.")
+    numeric = [decode_numbers(table[each.name]) for each in features if each.input == "numeric"]
+    words = [decode_column(table[each.name], "category") for each in features if each.input == "categorical"]
+    found = [each for each in words if isinstance(each, Categories)]
+    # Missing has its code at the end.
+    codes = [np.where(each.codes < 0, len(each.names), each.codes) for each in found]
+    columns = _Columns(times, decode_numbers(table[spec.target]), _stacked(numeric, len(times)), _codes(codes, len(times)))
+    return columns, [[*each.names, ""] for each in found]
+
+
+def _stacked(columns: list[Floats], rows: int) -> Floats:
+    return np.column_stack(columns) if columns else np.zeros((rows, 0))
+
+
+def _codes(columns: list[Integers], rows: int) -> Integers:
+    return np.column_stack(columns) if columns else np.zeros((rows, 0), dtype=np.int64)
+
+
+def _groups(table: Any, column: str | None) -> Mapping[str, Integers]:
     if column is None:
-        return {"": np.arange(rows)}
-    names = np.array([str(name) for name in table[column].to_pylist()], dtype=object)
-    known, group = np.unique(names.astype(str), return_inverse=True)
-    return {str(name): np.flatnonzero(group == place) for place, name in enumerate(known)}
+        return {"": np.arange(table.num_rows)}
+    names = np.array([str(name) for name in table[column].to_pylist()], dtype=np.str_)
+    known, group = np.unique(names, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(group))[:-1])
+    return dict(zip(known.tolist(), parts, strict=True))
 
 
-def _trimmed(rows: Integers, values: Floats) -> Integers:
-    """Without the rows before the first and after the last value."""
-    given = np.flatnonzero(~np.isnan(values[rows]))
-    return rows[given[0] : given[-1] + 1]
+def _ordered(rows: Integers, columns: _Columns) -> Integers:
+    """By time, without those before the first and after the last value."""
+    rows = rows[np.argsort(columns.times[rows], kind="stable")]
+    given = np.flatnonzero(~np.isnan(columns.values[rows]))
+    return rows[given[0] : given[-1] + 1] if len(given) else rows[:0]
 
 
-def _check_distinct(name: str, times: NDArray[np.datetime64]) -> None:
-    same = np.flatnonzero(np.diff(times) == np.timedelta64(0, "s"))
-    if len(same):
+def _check_distinct(groups: dict[str, Integers], times: Moments) -> None:
+    found = [
+        f"{_named(name)} has {moment} more than once"
+        for name, rows in groups.items()
+        for moment in np.unique(times[rows][1:][np.diff(times[rows]) == np.timedelta64(0, "s")])[:MAX_EXAMPLES]
+    ]
+    if found:
         hint = "keep one row per time, or name the column `series` that tells several series apart"
-        raise TrainingFailure("duplicate_times", f"{_named(name)} has {times[same[0]]} more than once: {hint}.")
+        raise TrainingFailure("duplicate_times", f"{'; '.join(found[:MAX_EXAMPLES])}: {hint}.")
 
 
-def _irregular(ordered: dict[str, Integers], times: NDArray[np.datetime64]) -> str:
-    for name, rows in ordered.items():
+def _irregular(groups: dict[str, Integers], times: Moments) -> str:
+    for name, rows in groups.items():
         distances = np.diff(times[rows]).astype(np.int64)
         if not len(distances):
             continue
@@ -109,45 +180,36 @@ def _irregular(ordered: dict[str, Integers], times: NDArray[np.datetime64]) -> s
     return "The times of the series have no common step; make all steps equally long."
 
 
-def _series(name: str, rows: Integers, times: NDArray[np.datetime64], columns: Floats, frequency: str) -> Series:
-    place = places(frequency, times)
+def _series(name: str, rows: Integers, columns: _Columns, frequency: str) -> Series:
+    place = places(frequency, columns.times[rows])
     steps = int(place[-1]) + 1
-    full = np.full((steps, columns.shape[1]), np.nan) if steps <= 2 * len(rows) + LONGEST_GAP else None
-    if full is None:
+    if steps - len(rows) > GAP_SHARE * steps:
         raise TrainingFailure("gaps", _too_many(name, steps - len(rows), steps, frequency))
-    full[place] = columns
-    known = ~np.isnan(full[:, 0])
-    _check_gaps(name, known, times[0], frequency)
-    filled = np.column_stack([_filled(name, column) for column in full.T])
+    first = columns.times[rows[:1]]
+    times = np.concatenate([first, following(frequency, first[0], steps - 1)])
+    values, numeric = (np.full((steps, *column.shape[1:]), np.nan) for column in (columns.values, columns.numeric))
+    values[place], numeric[place] = columns.values[rows], columns.numeric[rows]
+    codes = np.full((steps, columns.codes.shape[1]), -1, dtype=np.int64)
+    codes[place] = columns.codes[rows]
     numbers = np.full(steps, -1, dtype=np.int64)
     numbers[place] = rows
-    moments = np.concatenate([times[:1], following(frequency, times[0], steps - 1)])
-    return Series(name, moments, filled[:, 0], filled[:, 1:], known, numbers)
+    _check_gaps(name, values, times, frequency)
+    return Series(name, times, interpolated(values), ~np.isnan(values), carried(numeric), codes, numbers)
 
 
-def _check_gaps(name: str, known: NDArray[np.bool_], first: np.datetime64, frequency: str) -> None:
-    missing = int(np.count_nonzero(~known))
-    if missing > GAP_SHARE * len(known):
-        raise TrainingFailure("gaps", _too_many(name, missing, len(known), frequency))
-    given = np.flatnonzero(known)
-    longest = int(np.diff(given).max(initial=1)) - 1
+def _check_gaps(name: str, values: Floats, times: Moments, frequency: str) -> None:
+    missing = int(np.count_nonzero(np.isnan(values)))
+    if missing > GAP_SHARE * len(values):
+        raise TrainingFailure("gaps", _too_many(name, missing, len(values), frequency))
+    longest, start = gap_of(values)
     if longest > LONGEST_GAP:
-        start = following(frequency, first, int(given[np.diff(given).argmax()]) + 1)[-1]
-        where = f"{_named(name)} has no values for {longest} steps of one {spoken(frequency)} from {start} on"
+        where = f"{_named(name)} has no values for {longest} steps of one {spoken(frequency)} from {times[start]} on"
         raise TrainingFailure("gaps", f"{where}; at most {LONGEST_GAP} in a row are filled, so add them.")
 
 
 def _too_many(name: str, missing: int, steps: int, frequency: str) -> str:
     got = f"{_named(name)} has no value at {missing} of {steps} steps of one {spoken(frequency)}"
     return f"{got}; at most {GAP_SHARE:.0%} are filled, so add the missing rows or make the steps longer."
-
-
-def _filled(name: str, column: Floats) -> Floats:
-    """Holes along the straight line between their neighbours."""
-    given = np.flatnonzero(~np.isnan(column))
-    if not len(given):
-        raise TrainingFailure("missing_features", f"{_named(name)} has a feature without a single value; leave it out.")
-    return np.interp(np.arange(len(column)), given, column[given])
 
 
 def _named(name: str) -> str:

@@ -1,20 +1,22 @@
 """Origins: the moments from which the steps ahead are forecast, and what is known at each."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
-from modelmill.models.frequency import future_parts
+from modelmill.jobs.trainability.timeseries import MIN_TRAIN_ORIGINS
+from modelmill.models.frequency import step_parts
 from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.split import TEST_SHARE, Split
 from modelmill_training.timeseries.series import Panel, Series
 
-MIN_TRAIN_ORIGINS = 8
-# Steps to learn from and origins to evaluate at most; of more a random sample is taken.
+# Steps to learn from, values of their histories, and origins to evaluate at most; of more a random sample is taken.
 MAX_TRAIN_STEPS = 200_000
+MAX_HISTORY_VALUES = 20_000_000
 MAX_EVALUATED = 2_000
 
 
@@ -28,19 +30,33 @@ class Form(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """N origins.
+    """N origins; the first step ahead is the origin.
 
-    history [N, window]; future [N, horizon, parts] as the signature says; truth [N, horizon], NaN where no value was
-    given; naive_error [N] the seasonal naive error of each one's series over its training part, 0 if it has none.
-    series [N], origin [N]: where in the panel each is; the first step ahead is the origin.
+    history [N, window], numeric [N, window, k] and codes [N, window, c]: what is known, see `Series`.
+    steps [N, horizon, 5]: the times ahead, see STEP_PARTS.
+    target [N, horizon]: what comes, holes filled; known: whether a value was given.
+    naive_error [N]: the mean |y_t - y_(t - season)| of the training part of each one's series.
+    series [N], origin [N]: where in the panel each is.
     """
 
     history: Floats
-    future: Floats
-    truth: Floats
+    numeric: Floats
+    codes: Integers
+    steps: Floats
+    target: Floats
+    known: NDArray[np.bool_]
     naive_error: Floats
     series: Integers
     origin: Integers
+
+    @property
+    def truth(self) -> Floats:
+        """[N, horizon], NaN where no value was given."""
+        return np.where(self.known, self.target, np.nan)
+
+    def take(self, rows: Any) -> "Windows":
+        """Some origins."""
+        return Windows(*(getattr(self, name)[rows] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +72,24 @@ class Parts:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
+def joined(one: Windows, other: Windows) -> Windows:
+    """The origins of both."""
+    pairs = ((getattr(one, name), getattr(other, name)) for name in Windows.__slots__)
+    return Windows(*(np.concatenate(pair) for pair in pairs))
+
+
 def held_out(steps: int, horizon: int) -> int:
     """The length of the validation part, and of the test part after it."""
     return max(horizon, round(TEST_SHARE * steps))
+
+
+def steps_needed(form: Form) -> int:
+    """For a window, some forecasts from it, and two parts that are held out."""
+    steps = form.window + form.horizon + MIN_TRAIN_ORIGINS - 1
+    needed = steps + 2 * form.horizon
+    while needed - 2 * held_out(needed, form.horizon) < steps:
+        needed += 1
+    return needed
 
 
 def usable(panel: Panel, form: Form) -> Panel:
@@ -68,74 +99,80 @@ def usable(panel: Panel, form: Form) -> Panel:
         TrainingFailure: series_too_short or constant_series, when none is left.
     """
     needed = steps_needed(form)
-    kept, dropped = [], list(panel.dropped)
+    kept, dropped, longest = [], list(panel.dropped), max(len(each.values) for each in panel.series)
     for each in panel.series:
         if len(each.values) < needed:
-            reason = f"has {len(each.values)} steps; window {form.window} and horizon {form.horizon} need {needed}"
+            reason = f"has {len(each.values)} points; window {form.window} and horizon {form.horizon} need {needed}"
         elif np.ptp(each.values[: -2 * held_out(len(each.values), form.horizon)]) == 0:
             reason = "has the same value at every step of its training part"
         else:
             kept.append(each)
             continue
         dropped.append({"column": each.name or "series", "reason": reason})
+    if not kept and longest < needed:
+        asked = f"a window of {form.window} steps and a horizon of {form.horizon} need at least {needed}"
+        raise TrainingFailure(
+            "series_too_short",
+            f"The longest series has {longest} points; {asked}: ask for a shorter horizon or window, or add rows.",
+        )
     if not kept:
-        code = "constant_series" if "same value" in dropped[-1]["reason"] else "series_too_short"
-        hint = "ask for a shorter horizon or window, or add rows" if code == "series_too_short" else "add rows"
-        raise TrainingFailure(code, f"No series can be trained on: {dropped[-1]['column']} {reason}; {hint}.")
-    return Panel(panel.frequency, kept, panel.features, dropped)
-
-
-def steps_needed(form: Form) -> int:
-    """For a window, MIN_TRAIN_ORIGINS forecasts from it, and two parts that are held out."""
-    steps = form.window + form.horizon + MIN_TRAIN_ORIGINS - 1
-    needed = steps + 2 * form.horizon
-    while needed - 2 * held_out(needed, form.horizon) < steps:
-        needed += 1
-    return needed
+        raise TrainingFailure("constant_series", f"Nothing can be learned: {dropped[-1]['column']} {reason}.")
+    return Panel(panel.frequency, kept, panel.features, panel.names, dropped)
 
 
 def cut(panel: Panel, form: Form, seed: int) -> Parts:
     """The origins of each part, of every series."""
     random = np.random.default_rng(seed)
-    places: dict[str, list[tuple[int, Integers]]] = {"train": [], "validation": [], "test": []}
-    for number, each in enumerate(panel.series):
-        steps, part = len(each.values), held_out(len(each.values), form.horizon)
-        ends = {"train": steps - 2 * part, "validation": steps - part, "test": steps}
-        starts = {"train": form.window, "validation": steps - 2 * part, "test": steps - part}
-        for name, end in ends.items():
-            places[name].append((number, np.arange(starts[name], end - form.horizon + 1)))
-    limits = {"train": max(MIN_TRAIN_ORIGINS, MAX_TRAIN_STEPS // form.horizon)}
-    return Parts(
-        **{
-            name: _windows(panel, form, found, limits.get(name, MAX_EVALUATED), random)
-            for name, found in places.items()
-        }
-    )
+    width = form.window * (1 + len(panel.features))
+    learned = max(MIN_TRAIN_ORIGINS, min(MAX_TRAIN_STEPS // form.horizon, MAX_HISTORY_VALUES // width))
+    evaluated = max(1, min(MAX_EVALUATED, learned))
+    places = {name: [_origins(each, form, name) for each in panel.series] for name in ("train", "validation", "test")}
+    limits = {"train": learned, "validation": evaluated, "test": evaluated}
+    return Parts(**{name: _windows(panel, form, found, limits[name], random) for name, found in places.items()})
+
+
+def _origins(each: Series, form: Form, part: str) -> Integers:
+    """Only after a given value: a hole before it would be filled with what comes."""
+    steps, size = len(each.values), held_out(len(each.values), form.horizon)
+    start = {"train": form.window, "validation": steps - 2 * size, "test": steps - size}[part]
+    end = {"train": steps - 2 * size, "validation": steps - size, "test": steps}[part]
+    origins = np.arange(start, end - form.horizon + 1)
+    return origins[each.known[origins - 1]]
 
 
 def _windows(
-    panel: Panel, form: Form, places: list[tuple[int, Integers]], limit: int, random: np.random.Generator
+    panel: Panel, form: Form, places: list[Integers], limit: int, random: np.random.Generator
 ) -> Windows:
-    series = np.concatenate([np.full(len(origins), number) for number, origins in places])
-    origin = np.concatenate([origins for _, origins in places])
+    series = np.concatenate([np.full(len(origins), number) for number, origins in enumerate(places)])
+    origin = np.concatenate(places)
     if len(origin) > limit:
         chosen = np.sort(random.choice(len(origin), limit, replace=False))
         series, origin = series[chosen], origin[chosen]
-    pieces = [_of_series(panel.series[number], form, origin[series == number]) for number in np.unique(series)]
-    history, future, truth, error = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    return Windows(history, future, truth, error, series, origin)
+    pieces = [_of_series(panel.series[number], number, form, origin[series == number]) for number in np.unique(series)]
+    if not pieces:
+        raise TrainingFailure("gaps", "No held-out step follows a given value; add the missing values.")
+    return Windows(*(np.concatenate([getattr(piece, name) for piece in pieces]) for name in Windows.__slots__))
 
 
-def _of_series(each: Series, form: Form, origins: Integers) -> tuple[Floats, Floats, Floats, Floats]:
-    truth = np.where(each.known, each.values, np.nan)
-    known = np.column_stack([future_parts(each.times), each.features])
-    ahead = np.moveaxis(sliding_window_view(known, form.horizon, axis=0), 2, 1)
-    return (
-        sliding_window_view(each.values, form.window)[origins - form.window].copy(),
-        ahead[origins].copy(),
-        sliding_window_view(truth, form.horizon)[origins].copy(),
-        np.full(len(origins), _naive_error(each, form)),
+def _of_series(each: Series, number: int, form: Form, origins: Integers) -> Windows:
+    past, ahead = origins - form.window, origins
+    return Windows(
+        history=_slices(each.values, form.window, past),
+        numeric=_slices(each.numeric, form.window, past),
+        codes=_slices(each.codes, form.window, past),
+        steps=_slices(step_parts(each.times), form.horizon, ahead),
+        target=_slices(each.values, form.horizon, ahead),
+        known=_slices(each.known, form.horizon, ahead),
+        naive_error=np.full(len(origins), _naive_error(each, form)),
+        series=np.full(len(origins), number),
+        origin=origins,
     )
+
+
+def _slices(array: NDArray[Any], length: int, starts: Integers) -> NDArray[Any]:
+    """[N, length, ...] of [n, ...]."""
+    views = sliding_window_view(array, length, axis=0)[starts]
+    return np.ascontiguousarray(np.moveaxis(views, -1, 1))
 
 
 def _naive_error(each: Series, form: Form) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmill.models.signature import FUTURE_PARTS
+from modelmill.models.signature import STEP_PARTS
 
 Moments = NDArray[np.datetime64]
 
@@ -73,8 +73,8 @@ def following(name: str, last: np.datetime64, count: int) -> Moments:
     return np.asarray(month + place * np.timedelta64(86400, "s") + clock)
 
 
-def future_parts(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """FUTURE_PARTS [horizon, 5] of times in seconds."""
+def step_parts(times: Moments) -> NDArray[np.float64]:
+    """STEP_PARTS [n, 5] of times."""
     seconds, days = times.astype("datetime64[s]").astype(np.int64), times.astype("datetime64[D]")
     months = times.astype("datetime64[M]")
     parts = {
@@ -84,7 +84,7 @@ def future_parts(times: NDArray[np.datetime64]) -> NDArray[np.float64]:
         "weekday": (days.astype(np.int64) + 3) % 7,
         "hour": seconds // 3600 % 24,
     }
-    return np.column_stack([parts[name] for name in FUTURE_PARTS]).astype(np.float64)
+    return np.column_stack([parts[name] for name in STEP_PARTS]).astype(np.float64)
 
 
 def infer(times: list[Moments]) -> str | None:

@@ -63,7 +63,7 @@ class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
     A text model has one column, the texts; an image model has none; of a `tensor` model people name the inputs.
-    `forecast` is of `timeseries` alone.
+    `forecast` is of `timeseries` alone, whose features are what else the history tells.
     """
 
     kind: ModelKind
@@ -95,30 +95,39 @@ class Signature(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """What a forecast is made from: `window` steps of history; `frequency` is a name of `models.frequency`.
+    """What a forecast is made from: the last `window` steps of `value`, to which it adds `horizon` more.
 
-    future: columns whose values at the steps ahead are given with a request, in this order after FUTURE_PARTS.
+    time, value, series: columns of the dataset; series is None where there was only one.
+    frequency: a name of `models.frequency`.
     """
 
+    time: str
+    value: str
+    series: str | None
     frequency: str
     window: int
     horizon: int
-    future: list[str]
 
 
-# What is known of each step ahead: seconds since 1970-01-01 in UTC, month 1-12, day 1-31, weekday 0 = Monday, hour 0-23.
-FUTURE_PARTS = ("epoch_seconds", "month", "day", "weekday", "hour")
+# What is known of each step ahead, its time being in UTC:
+# seconds since 1970-01-01, month 1-12, day 1-31, weekday 0 = Monday, hour 0-23.
+STEP_PARTS = ("epoch_seconds", "month", "day", "weekday", "hour")
 
 
-def timeseries_signature(forecast: Forecast) -> Signature:
-    """History and what is known of the steps ahead give the steps' times, an interval, and the forecast itself."""
-    steps = [-1, forecast.horizon]
+def timeseries_signature(forecast: Forecast, features: list[Feature]) -> Signature:
+    """History, oldest step first, and the times of the steps ahead give these times, an interval and the forecast.
+
+    `features` are further columns of the history.
+    """
+    widths = {name: sum(feature.input == name for feature in features) for name in ("numeric", "categorical")}
     inputs = [
         Tensor("history", "FP64", [-1, forecast.window]),
-        Tensor("future", "FP64", [*steps, len(FUTURE_PARTS) + len(forecast.future)]),
+        Tensor("numeric", "FP64", [-1, forecast.window, widths["numeric"]]),
+        Tensor("categorical", "BYTES", [-1, forecast.window, widths["categorical"]]),
+        Tensor("steps", "FP64", [-1, forecast.horizon, len(STEP_PARTS)]),
     ]
-    outputs = [Tensor(name, "FP64", steps) for name in ("times", "lower", "upper", "values")]
-    return Signature("timeseries", inputs, outputs, [], forecast)
+    outputs = [Tensor(name, "FP64", [-1, forecast.horizon]) for name in ("times", "lower", "upper", "values")]
+    return Signature("timeseries", [tensor for tensor in inputs if tensor.shape[-1]], outputs, features, forecast)
 
 
 def tabular_signature(features: list[Feature], labels: list[str] | None) -> Signature:

@@ -83,24 +83,25 @@ def _problem_of_labels(manifest: Manifest) -> str | None:
 
 
 def _timeseries(manifest: Manifest) -> str | None:
-    forecast = manifest.signature.forecast
+    signature, forecast = manifest.signature, manifest.signature.forecast
     if manifest.task != "forecasting" or manifest.labels is not None:
         return "a model of time series forecasts values"
     if forecast is None or not _is_forecast(forecast):
         return "it does not say what a forecast is made from"
-    return None if manifest.signature == timeseries_signature(forecast) else "its tensors do not follow from its steps"
+    if signature.features and (problem := _problem_of_columns(signature.features)):
+        return problem
+    if any(feature.type == "timestamp" for feature in signature.features):
+        return "a column of timestamps is no history"
+    expected = timeseries_signature(forecast, signature.features)
+    return None if signature == expected else "its tensors do not follow from its columns and steps"
 
 
 def _is_forecast(forecast: Forecast) -> bool:
-    if not isinstance(forecast.frequency, str) or not isinstance(forecast.future, list):
-        return False
-    sizes = (forecast.window, forecast.horizon)
-    names = forecast.future
+    names = (forecast.time, forecast.value, forecast.series or "", forecast.frequency)
     return (
-        is_frequency(forecast.frequency)
-        and all(type(size) is int and 0 < size <= MAX_COLUMNS for size in sizes)
-        and all(isinstance(name, str) for name in names)
-        and len(set(names)) == len(names)
+        all(isinstance(name, str) for name in names)
+        and is_frequency(forecast.frequency)
+        and all(type(size) is int and 0 < size <= MAX_COLUMNS for size in (forecast.window, forecast.horizon))
     )
 
 

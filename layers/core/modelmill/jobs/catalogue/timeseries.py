@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from modelmill.jobs.catalogue.entry import AUTO, Algorithm
+from modelmill.jobs.catalogue.entry import AUTO, TIME_BUDGET, Algorithm
+from modelmill.jobs.catalogue.networks import regularisation, training
 
 _COMMON: dict[str, dict[str, Any]] = {
     "season": {
@@ -15,9 +16,10 @@ _COMMON: dict[str, dict[str, Any]] = {
     "window": {
         "type": ["integer", "null"],
         "minimum": 4,
-        "maximum": 5000,
+        "maximum": 2000,
         "default": None,
-        "description": "Steps of history that a forecast is made from; null takes two seasons, and 16 at least.",
+        "description": "Steps of history that a forecast is made from, at least a season; null takes two seasons and "
+        "at least 16, or less where series are short.",
     },
     "level": {
         "type": "number",
@@ -28,12 +30,7 @@ _COMMON: dict[str, dict[str, Any]] = {
     },
 }
 
-_TRANSFORM: dict[str, Any] = {
-    "type": ["string", "null"],
-    "enum": ["none", "log", None],
-    "default": None,
-    "description": "Learn from logarithms, where seasons grow with the level; null decides by the training part.",
-}
+_NETWORK = {name: schema for name, schema in training(epochs=30, patience=4).items() if name != "class_weight"}
 
 
 def _entry(name: str, title: str, summary: str, hyperparameters: dict[str, dict[str, Any]]) -> Algorithm:
@@ -44,17 +41,8 @@ ENTRIES = (
     _entry(
         AUTO,
         "Automatic choice",
-        "Fits the other algorithms and takes the one with the lowest error on the validation origins.",
-        {
-            "time_budget_s": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 3600,
-                "default": 600,
-                "description": "Seconds after which no further algorithm is begun; the first is always fitted.",
-            },
-            **_COMMON,
-        },
+        "Trains the others while the time budget allows and keeps the best on the validation origins.",
+        {"time_budget_s": TIME_BUDGET, **_COMMON},
     ),
     _entry(
         "seasonal_naive",
@@ -65,16 +53,15 @@ ENTRIES = (
     _entry(
         "gradient_boosting",
         "Gradient boosting",
-        "Trees on lags, rolling means, the calendar and known columns correct the last season and its drift.",
+        "A linear forecast from the window, corrected by trees on lags, means, the calendar and further columns.",
         {
             **_COMMON,
-            "transform": _TRANSFORM,
             "max_iter": {
                 "type": "integer",
                 "minimum": 1,
                 "maximum": 2000,
                 "default": 200,
-                "description": "Boosting rounds.",
+                "description": "Trees at most; so many are kept as the validation origins ask for.",
             },
             "learning_rate": {
                 "type": "number",
@@ -104,6 +91,31 @@ ENTRIES = (
                 "default": 1.0,
                 "description": "L2 penalty on the leaves' values.",
             },
+        },
+    ),
+    _entry(
+        "lstm",
+        "Recurrent network",
+        "A linear forecast from the window, corrected by LSTM layers over its last steps, trained with Keras.",
+        {
+            **_COMMON,
+            "steps": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "maximum": 1000,
+                "default": None,
+                "description": "Last steps of the window that the LSTM reads; null takes all, at most 96.",
+            },
+            "units": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 512},
+                "minItems": 1,
+                "maxItems": 4,
+                "default": [32],
+                "description": "Units of each LSTM layer.",
+            },
+            **_NETWORK,
+            **regularisation(dropout=0.1),
         },
     ),
 )

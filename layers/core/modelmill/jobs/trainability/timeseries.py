@@ -1,11 +1,17 @@
-"""Time series: a number at each time."""
+"""Time series: a number at each time.
+
+What a step is, and whether times repeat within a series, shows only in training, which reads the rows.
+"""
 
 from modelmill.datasets.schema import Column, Schema
 from modelmill.errors import Untrainable
 from modelmill.jobs.trainability.asked import Asked, Decision, refuse, require_target
 
-MIN_STEPS = 20
-NUMBERS = ("number", "integer", "boolean")
+# Of a horizon: for the shortest window, some origins to learn from, and two parts that are held out.
+MIN_WINDOW, MIN_TRAIN_ORIGINS = 4, 8
+FEATURES = ("number", "integer", "boolean", "category")
+# Up to here the profile's count of distinct values is exact.
+COUNTED = 9_000
 
 
 def decide(schema: Schema, asked: Asked) -> Decision:
@@ -19,6 +25,7 @@ def decide(schema: Schema, asked: Asked) -> Decision:
         refuse("series", "target, time and series must be three different columns")
     _check_features(schema, asked.features or [], {name for _, name in named})
     _check_target(schema, target, asked.horizon or 1)
+    _check_repeats(schema, time, asked.series)
     return Decision(target.name, "forecasting", time.name)
 
 
@@ -61,8 +68,8 @@ def _check_features(schema: Schema, names: list[str], taken: set[str]) -> None:
         column = _known(schema, "features", name)
         if name in taken:
             refuse("features", f"{name!r} is the target, the time or the series and cannot be a feature")
-        if column.type not in NUMBERS:
-            refuse("features", f"{name!r} is of type {column.type}, expected numbers, which are known ahead")
+        if column.type not in FEATURES:
+            refuse("features", f"{name!r} is of type {column.type}, expected numbers or categories")
 
 
 def _check_target(schema: Schema, target: Column, horizon: int) -> None:
@@ -70,8 +77,26 @@ def _check_target(schema: Schema, target: Column, horizon: int) -> None:
         raise Untrainable(f"the target {target.name!r} is of type {target.type}; forecasting needs a number")
     if target.distinct <= 1:
         raise Untrainable(f"the target {target.name!r} has no two different values, so there is nothing to forecast")
-    values, needed = schema.rows - target.nulls, max(MIN_STEPS, 3 * horizon)
+    values, needed = schema.rows - target.nulls, points_needed(horizon)
     if values < needed:
         raise Untrainable(
-            f"only {values} rows have a value in {target.name!r}; a horizon of {horizon} needs at least {needed}"
+            f"only {values} rows have a value in {target.name!r}; a horizon of {horizon} needs at least {needed} points"
+        )
+
+
+def points_needed(horizon: int) -> int:
+    """The points of the shortest series that any model can be trained on."""
+    return MIN_WINDOW + MIN_TRAIN_ORIGINS - 1 + 3 * horizon
+
+
+def _check_repeats(schema: Schema, time: Column, series: str | None) -> None:
+    if schema.duplicate_rows:
+        raise Untrainable(
+            f"{schema.duplicate_rows} rows repeat others in every column, so their times are there twice; remove them"
+        )
+    counted = schema.rows if time.distinct <= COUNTED else schema.rows // 2
+    if series is None and time.distinct < counted:
+        raise Untrainable(
+            f"{schema.rows} rows have only {time.distinct} different times in {time.name!r}; keep one row for each, or "
+            "name the column `series` that tells several series apart"
         )
