@@ -36,6 +36,7 @@ SHARED_MODULES = (
     "jobs/spec.py",
     "models/__init__.py",
     "models/frequency.py",
+    "models/history.py",
     "models/manifest.py",
     "models/signature.py",
 )

@@ -29,7 +29,7 @@ MAX_REPORTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What is learned from: inputs [N, ...], and values or class indexes [N].
+    """What is learned from: inputs [N, ...], and values [N] or [N, outputs] or class indexes [N].
 
     lengths: [N] where inputs are sequences, whose batches then hold about equally long ones.
     """
@@ -58,7 +58,7 @@ class Trainer:
     """Trains one net on one set of rows.
 
     Args:
-        net: called with a batch of features, gives probabilities [N, classes] or values [N, 1].
+        net: called with a batch of features, gives probabilities [N, classes] or values [N, outputs].
         optimizer: a Keras optimizer.
         classes: how many there are, 0 for values.
         weights: [classes] what an error on each class counts, or None where all count alike.
@@ -141,12 +141,12 @@ class Trainer:
         for start in tf.range(0, rows, self._evaluation_batch):
             truth = target[start : start + self._evaluation_batch]
             predicted = self._net(features[start : start + self._evaluation_batch], training=False)
-            loss_sum += self._total_loss(truth, predicted) * tf.cast(tf.size(truth), tf.float32)
+            loss_sum += self._total_loss(truth, predicted) * tf.cast(tf.shape(truth)[0], tf.float32)
             correct += self._correct(truth, predicted)
         return loss_sum / tf.cast(rows, tf.float32), correct / tf.cast(rows, tf.float32)
 
     def _total_loss(self, truth: Any, predicted: Any) -> Any:
-        shaped = truth if self._classification else tf.expand_dims(truth, 1)
+        shaped = tf.expand_dims(truth, 1) if not self._classification and truth.shape.rank == 1 else truth
         weights = None if self._weights is None else tf.gather(self._weights, truth)
         return tf.add_n([self._loss(shaped, predicted, weights), *self._net.losses])
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from modelmill.jobs.trainability.timeseries import MIN_TRAIN_ORIGINS
 from modelmill.models.frequency import step_parts
+from modelmill.models.history import MIN_TRAIN_ORIGINS, points_needed
 from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.split import TEST_SHARE, Split
@@ -84,10 +84,10 @@ def held_out(steps: int, horizon: int) -> int:
 
 
 def steps_needed(form: Form) -> int:
-    """For a window, some forecasts from it, and two parts that are held out."""
-    steps = form.window + form.horizon + MIN_TRAIN_ORIGINS - 1
-    needed = steps + 2 * form.horizon
-    while needed - 2 * held_out(needed, form.horizon) < steps:
+    """Of a series; the parts that are held out grow with it."""
+    needed = points_needed(form.horizon, form.window)
+    learned = needed - 2 * form.horizon
+    while needed - 2 * held_out(needed, form.horizon) < learned:
         needed += 1
     return needed
 

@@ -1,4 +1,4 @@
-"""How holes in a series are filled; training and serving share it."""
+"""How much history a model takes, and how holes in it are filled; training and serving share it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +6,14 @@ from numpy.typing import NDArray
 # A longer hole, or more holes than this share, would make what is filled in the data.
 LONGEST_GAP = 10
 GAP_SHARE = 0.2
+
+MIN_WINDOW = 4
+MIN_TRAIN_ORIGINS = 8
+
+
+def points_needed(horizon: int, window: int = MIN_WINDOW) -> int:
+    """The points of the shortest series to train on: a window, origins to learn from, two parts that are held out."""
+    return window + MIN_TRAIN_ORIGINS - 1 + 3 * horizon
 
 
 def gap_of(values: NDArray[np.float64]) -> tuple[int, int]:

@@ -6,9 +6,8 @@ What a step is, and whether times repeat within a series, shows only in training
 from modelmill.datasets.schema import Column, Schema
 from modelmill.errors import Untrainable
 from modelmill.jobs.trainability.asked import Asked, Decision, refuse, require_target
+from modelmill.models.history import points_needed
 
-# Of a horizon: for the shortest window, some origins to learn from, and two parts that are held out.
-MIN_WINDOW, MIN_TRAIN_ORIGINS = 4, 8
 FEATURES = ("number", "integer", "boolean", "category")
 # Up to here the profile's count of distinct values is exact.
 COUNTED = 9_000
@@ -82,11 +81,6 @@ def _check_target(schema: Schema, target: Column, horizon: int) -> None:
         raise Untrainable(
             f"only {values} rows have a value in {target.name!r}; a horizon of {horizon} needs at least {needed} points"
         )
-
-
-def points_needed(horizon: int) -> int:
-    """The points of the shortest series that any model can be trained on."""
-    return MIN_WINDOW + MIN_TRAIN_ORIGINS - 1 + 3 * horizon
 
 
 def _check_repeats(schema: Schema, time: Column, series: str | None) -> None:
