@@ -28,6 +28,7 @@ _SIZE_SETTINGS = {
     "gradient_boosting": "ask for a lower max_iter or max_leaf_nodes",
     "mlp": "ask for fewer or smaller layers",
     "linear": "use fewer columns",
+    "lstm": "ask for fewer units",
 }
 
 
