@@ -31,8 +31,10 @@ def compare_values(source: Floats, outputs: dict[str, NDArray[Any]], deviation: 
 
 
 def compare_forecasts(source: dict[str, Floats], outputs: dict[str, NDArray[Any]], scale: Floats) -> dict[str, Any]:
-    """The parity report of a forecaster: of each window the largest error of all outputs, in units of its scale [N, 1]."""
-    errors = np.max([np.abs(outputs[name] - array) / scale for name, array in source.items()], axis=(0, 2))
+    """The parity report of a forecaster: of each window the largest error of all outputs, in units of scale [N, 1]."""
+    errors: Floats = np.stack([np.abs(outputs[name] - array) / scale for name, array in source.items()]).max(
+        axis=(0, 2)
+    )
     return _report(errors, np.zeros(len(errors), dtype=bool), source["values"], outputs["values"])
 
 

@@ -127,7 +127,7 @@ def _forecast(axes: Axes, report: dict[str, Any]) -> None:
     axes.set(title=f"Forecast of held-out steps {_name(found['series'])}")
 
 
-def _moments(times: list[str]) -> list[datetime]:
+def _moments(times: list[str]) -> Any:
     return [datetime.fromisoformat(time) for time in times]
 
 

@@ -6,7 +6,7 @@ numpy and as nodes of a graph.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -118,7 +118,11 @@ class Frame:
             parts.append(_clipped(builder, filled))
         for place, vocabulary in enumerate(self.vocabularies):
             column = builder.node("Gather", "categorical", builder.constant(np.array([place])), axis=2)
-            keys = {"keys_strings": vocabulary, "values_int64s": list(range(len(vocabulary))), "default_int64": -1}
+            keys: dict[str, Any] = {
+                "keys_strings": vocabulary,
+                "values_int64s": list(range(len(vocabulary))),
+                "default_int64": -1,
+            }
             codes = builder.node("LabelEncoder", column, domain=ML_DOMAIN, **keys)
             ones = builder.node("Equal", builder.cast(codes, INT64), builder.constant(np.arange(len(vocabulary))))
             parts.append(builder.cast(ones, DOUBLE))
@@ -141,7 +145,9 @@ def _finite(numeric: Floats) -> Floats:
 
 def _vocabulary(codes: Integers, names: list[str]) -> list[str]:
     counts = np.bincount(codes.ravel() % len(names), minlength=len(names))
-    seen = sorted((place for place in range(len(names)) if counts[place]), key=lambda place: (-counts[place], names[place]))
+    seen = sorted(
+        (place for place in range(len(names)) if counts[place]), key=lambda place: (-counts[place], names[place])
+    )
     return sorted(names[place] for place in seen[:MAX_CATEGORIES])
 
 

@@ -62,7 +62,9 @@ def _form(panel: Panel, spec: TrainingSpec) -> Form:
         return _fitting(panel, season, horizon)
     if given["window"] < season:
         hint = f"a window of at least {season}, or name a shorter season"
-        raise TrainingFailure("window_too_short", f"The window of {given['window']} is shorter than a season: ask for {hint}.")
+        raise TrainingFailure(
+            "window_too_short", f"The window of {given['window']} is shorter than a season: ask for {hint}."
+        )
     return Form(given["window"], horizon, season)
 
 

@@ -26,7 +26,7 @@ class Series:
     """One series of n equal steps.
 
     times [n] in seconds. values [n], holes filled; known [n] where a value was given.
-    numeric [n, k], holes filled with the value before, NaN before the first; codes [n, c] into the panel's vocabularies.
+    numeric [n, k], holes filled with the value before, NaN before the first; codes [n, c] into the panel's names.
     rows [n] of the dataset, -1 where there was none.
     """
 
@@ -44,7 +44,7 @@ class Panel:
     """All series of a dataset.
 
     frequency: a name of `models.frequency`. features: the further columns.
-    names: of each categorical column, what its codes stand for, "" last for what is missing.
+    names: of each categorical column what its codes stand for, "" last for what is missing.
     dropped: which series are not used, and why.
     """
 
@@ -126,7 +126,9 @@ def _columns(table: Any, spec: TrainingSpec, features: list[Feature]) -> tuple[_
     found = [each for each in words if isinstance(each, Categories)]
     # Missing has its code at the end.
     codes = [np.where(each.codes < 0, len(each.names), each.codes) for each in found]
-    columns = _Columns(times, decode_numbers(table[spec.target]), _stacked(numeric, len(times)), _codes(codes, len(times)))
+    columns = _Columns(
+        times, decode_numbers(table[spec.target]), _stacked(numeric, len(times)), _codes(codes, len(times))
+    )
     return columns, [[*each.names, ""] for each in found]
 
 

@@ -187,9 +187,7 @@ def _half_widths(prepared: Prepared, fitted: Fitted) -> Floats:
     return half_widths(errors, fitted.request.hyperparameters["level"])
 
 
-def _metrics(
-    prepared: Prepared, fitted: Fitted, forecasts: dict[str, dict[str, Floats]]
-) -> dict[str, dict[str, Any]]:
+def _metrics(prepared: Prepared, fitted: Fitted, forecasts: dict[str, dict[str, Floats]]) -> dict[str, dict[str, Any]]:
     """Of each part; those of the validation part are from before it was learned from. The test part has the share
     of values within the intervals, and all held-out parts the baseline's metrics.
     """

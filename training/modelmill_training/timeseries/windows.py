@@ -140,9 +140,7 @@ def _origins(each: Series, form: Form, part: str) -> Integers:
     return origins[each.known[origins - 1]]
 
 
-def _windows(
-    panel: Panel, form: Form, places: list[Integers], limit: int, random: np.random.Generator
-) -> Windows:
+def _windows(panel: Panel, form: Form, places: list[Integers], limit: int, random: np.random.Generator) -> Windows:
     series = np.concatenate([np.full(len(origins), number) for number, origins in enumerate(places)])
     origin = np.concatenate(places)
     if len(origin) > limit:

@@ -121,13 +121,17 @@ def _parts(name: str) -> tuple[int, int, int]:
 
 def _days(times: Moments) -> NDArray[np.int64]:
     """Of the month, from 1."""
-    return (times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+    return _counted(times.astype("datetime64[D]"), times.astype("datetime64[M]").astype("datetime64[D]")) + 1
 
 
 def _lengths(times: Moments) -> NDArray[np.int64]:
     """Days of the month of each."""
     months = times.astype("datetime64[M]")
-    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
+    return _counted((months + 1).astype("datetime64[D]"), months.astype("datetime64[D]"))
+
+
+def _counted(times: Moments, since: Moments) -> NDArray[np.int64]:
+    return np.asarray(times - since).astype(np.int64)
 
 
 def _same_clock(times: Moments) -> Any:

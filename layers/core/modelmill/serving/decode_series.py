@@ -138,7 +138,9 @@ class SeriesDecoder:
         holes = np.flatnonzero(np.diff(found) > LONGEST_GAP + 1)
         if len(holes):
             pair = f"{times[holes[0]]}Z is followed by {times[holes[0] + 1]}Z"
-            _refuse(place, f"{pair}, more than {LONGEST_GAP} steps of one {spoken(frequency)} later; give those between")
+            _refuse(
+                place, f"{pair}, more than {LONGEST_GAP} steps of one {spoken(frequency)} later; give those between"
+            )
         return found
 
 
@@ -153,7 +155,10 @@ def _rows_signature(signature: Signature) -> Signature:
     ]
     features = [time, value, *moved]
     widths = {name: sum(each.width for each in features if each.input == name) for name in ("numeric", "categorical")}
-    inputs = [Tensor("numeric", "FP64", [-1, widths["numeric"]]), Tensor("categorical", "BYTES", [-1, widths["categorical"]])]
+    inputs = [
+        Tensor("numeric", "FP64", [-1, widths["numeric"]]),
+        Tensor("categorical", "BYTES", [-1, widths["categorical"]]),
+    ]
     return Signature("tabular", [tensor for tensor in inputs if tensor.shape[1]], [], features)
 
 

@@ -69,9 +69,7 @@ def fit(request: Request) -> Model:
     rough, request.decided["penalty"] = linear.fit(frame, request.train, request.validation)
     optimizers.decide(given, len(train.origin))
     net = _build(frame, given)
-    trainer = Trainer(
-        net, optimizers.optimizer(given, len(train.origin)), classes=0, evaluation_batch=EVALUATION_BATCH
-    )
+    trainer = Trainer(net, optimizers.optimizer(given, len(train.origin)), classes=0, evaluation_batch=EVALUATION_BATCH)
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     parts = [_examples(frame, rough, part, given["steps"]) for part in (train, request.validation) if part is not None]
     trainer.fit(parts[0], parts[-1], schedule, request.progress)
@@ -119,7 +117,9 @@ def _inputs(frame: Frame, windows: Windows, scaled: Scaled, steps: int) -> Matri
 def _write_inputs(builder: GraphBuilder, frame: Frame, names: Names, steps: int) -> tuple[str, str]:
     """The sequence [steps, N, width] and the calendar [N, 8], float."""
     places = builder.constant(np.arange(frame.form.window - steps, frame.form.window))
-    sequence = builder.node("Unsqueeze", builder.node("Gather", names.lags, places, axis=1), builder.constant(np.array([2])))
+    sequence = builder.node(
+        "Unsqueeze", builder.node("Gather", names.lags, places, axis=1), builder.constant(np.array([2]))
+    )
     if names.covariates:
         sequence = builder.node("Concat", sequence, builder.node("Gather", names.covariates, places, axis=1), axis=2)
     sequence = builder.cast(builder.node("Transpose", sequence, perm=[1, 0, 2]), FLOAT)

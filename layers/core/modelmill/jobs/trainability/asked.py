@@ -19,7 +19,7 @@ class Asked(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The column to be predicted, None where there is none, and the task, never `auto`; the column of times of a forecast."""
+    """The column to be predicted, None where there is none; the task, never `auto`; the column of times of a forecast."""
 
     target: str | None
     task: Task
