@@ -38,12 +38,12 @@ def _save(session: Session, found: dict[str, Any], model: str, version: int, fol
 def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
     session.table(("warning", "what"), ((each["code"], each["message"]) for each in found["warnings"]))
     show_metrics(session, found["metrics"])
-    importance = found["feature_importance"]
-    columns = importance["columns"][:MOST_COLUMNS]
-    session.table(
-        ("column", f"fall of {importance['metric']} when shuffled#"),
-        ((each["column"], each["importance"]) for each in columns),
-    )
+    if importance := found.get("feature_importance"):
+        columns = importance["columns"][:MOST_COLUMNS]
+        session.table(
+            ("column", f"fall of {importance['metric']} when shuffled#"),
+            ((each["column"], each["importance"]) for each in columns),
+        )
     for path in written:
         session.say(str(path))
     if not written:

@@ -26,7 +26,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
     ] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to use, as a line of CSV; by default all.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Columns to use, as a line of CSV; by default all, in forecasting none.")
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Serve the new version as soon as it is ready.")] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same data: same model.")] = None,
     time: Annotated[

@@ -19,7 +19,7 @@ class Asked(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The column to be predicted, None where there is none; the task, never `auto`; the column of times of a forecast."""
+    """The target, None where there is none; the task, never `auto`; of a forecast the column of its times."""
 
     target: str | None
     task: Task
