@@ -72,7 +72,7 @@ def digits_archive(path: Path, count: int = 1797) -> Path:
 
 
 def shops(steps: int = 600, count: int = 2, seed: int = 1) -> Data:
-    """Hourly sales of shops of very different size: trend, a day's season, noise that lingers, and what weather adds."""
+    """Hourly sales of shops of very different size: trend, a day's season, noise that lingers, what weather adds."""
     random, place = np.random.default_rng(seed), np.arange(steps)
     columns: dict[str, list[Any]] = {name: [] for name in ("hour", "shop", "sales", "warmth", "sky")}
     for number in range(count):

@@ -68,7 +68,7 @@ def following(name: str, last: np.datetime64, count: int) -> Moments:
     if not months:
         dates: Any = np.busday_offset(last.astype("datetime64[D]"), ahead, roll="backward")
         return np.asarray(dates.astype("datetime64[s]") + clock)
-    month = (last.astype("datetime64[M]") + ahead * months).astype("datetime64[s]")
+    month = (last.astype("datetime64[M]") + ahead * np.timedelta64(months, "M")).astype("datetime64[s]")
     place = np.minimum(day, _lengths(month)) - 1
     return np.asarray(month + place * np.timedelta64(86400, "s") + clock)
 
@@ -127,7 +127,7 @@ def _days(times: Moments) -> NDArray[np.int64]:
 def _lengths(times: Moments) -> NDArray[np.int64]:
     """Days of the month of each."""
     months = times.astype("datetime64[M]")
-    return _counted((months + 1).astype("datetime64[D]"), months.astype("datetime64[D]"))
+    return _counted((months + np.timedelta64(1, "M")).astype("datetime64[D]"), months.astype("datetime64[D]"))
 
 
 def _counted(times: Moments, since: Moments) -> NDArray[np.int64]:
