@@ -63,6 +63,7 @@ def test_series_become_a_served_model(client: Client, modelmill: Command, tmp_pa
     assert model["metrics"]["test"]["mase"] < model["metrics"]["test"]["seasonal_naive_mase"]
     assert model["split"]["filled_steps"] == 6
     assert "filled_steps" in modelmill("report", "sales").stdout
+    assert "12 steps ahead from the last 48 points" in modelmill("versions", "sales", "1").stdout
     with pytest.raises(InvalidRequest, match="has 9 points; this model needs the last 48"):
         client.predict("sales", [{"history": instance["history"][-9:]}])
 
