@@ -150,6 +150,9 @@ def ramp(count: int) -> list[float | None]:
     [
         (single([*days(80), *days(3)], ramp(83)), {}, "2026-01-01T00:00:00 more than once"),
         (single([*days(40), datetime(2026, 2, 20, 5)], ramp(41)), {}, "2026-02-20T05:00:00 do not fit"),
+        (single([*(datetime(2020 + n // 12, n % 12 + 1, 1) for n in range(50)), datetime(2024, 3, 5)], ramp(51)), {},
+         "2024-03-05T00:00:00 is not"),
+        (single(days(60), [*ramp(59), 1e200]), {}, "beyond 1e+100"),
         (single(days(60), ramp(60)), {"horizon": 20}, "need at least 74"),
         (single(days(200), [*ramp(80), *([None] * 12), *ramp(108)]), {}, "12 steps of one day from 2026-03-22"),
         (single(days(90), [1.0] * 80 + ramp(10)), {"horizon": 4}, "same value at every step"),

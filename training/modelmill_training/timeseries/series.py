@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from modelmill.datasets.schema import Schema
 from modelmill.jobs.spec import TrainingSpec
-from modelmill.models.frequency import following, infer, places, spoken
-from modelmill.models.history import GAP_SHARE, LONGEST_GAP, carried, gap_of, interpolated
+from modelmill.models.frequency import SHORTEST_MONTH, following, infer, places, spoken
+from modelmill.models.history import GAP_SHARE, LARGEST, LONGEST_GAP, carried, gap_of, interpolated
 from modelmill.models.signature import Feature
 from modelmill_training.data import Categories, Floats, Integers, decode_column, decode_numbers, read_arrow
 from modelmill_training.environment import Environment
 from modelmill_training.failures import TrainingFailure
 
 MAX_EXAMPLES = 3
+DAY = 86_400
 
 Moments = NDArray[np.datetime64]
 
@@ -121,14 +122,15 @@ def _columns(table: Any, spec: TrainingSpec, features: list[Feature]) -> tuple[_
     times = moments.astype("datetime64[s]")
     if (times != moments).any():
         raise TrainingFailure("irregular_times", "Some times have parts of a second; expected steps of whole seconds.")
+    values = decode_numbers(table[spec.target])
+    if np.nanmax(np.abs(values), initial=0) > LARGEST:
+        raise TrainingFailure("values_too_large", f"The target has values beyond {LARGEST:g}; divide them first.")
     numeric = [decode_numbers(table[each.name]) for each in features if each.input == "numeric"]
     words = [decode_column(table[each.name], "category") for each in features if each.input == "categorical"]
     found = [each for each in words if isinstance(each, Categories)]
     # Missing has its code at the end.
     codes = [np.where(each.codes < 0, len(each.names), each.codes) for each in found]
-    columns = _Columns(
-        times, decode_numbers(table[spec.target]), _stacked(numeric, len(times)), _codes(codes, len(times))
-    )
+    columns = _Columns(times, values, _stacked(numeric, len(times)), _codes(codes, len(times)))
     return columns, [[*each.names, ""] for each in found]
 
 
@@ -171,15 +173,27 @@ def _check_distinct(groups: dict[str, Integers], times: Moments) -> None:
 def _irregular(groups: dict[str, Integers], times: Moments) -> str:
     for name, rows in groups.items():
         distances = np.diff(times[rows]).astype(np.int64)
-        if not len(distances):
-            continue
-        values, counts = np.unique(distances, return_counts=True)
-        usual = values[counts.argmax()]
-        odd = np.flatnonzero(distances % usual != 0)
+        usual = _most_frequent(distances) if len(distances) else 0
+        if usual >= SHORTEST_MONTH * DAY:
+            return _off_the_day(name, times[rows])
+        odd: Integers = np.flatnonzero(distances % max(1, usual) != 0)
         if len(odd):
             pair = f"{times[rows[odd[0]]]} and {times[rows[odd[0] + 1]]}"
             return f"{_named(name)} has mostly steps of {usual} s, but {pair} do not fit; make all steps equally long."
     return "The times of the series have no common step; make all steps equally long."
+
+
+def _off_the_day(name: str, times: Moments) -> str:
+    days = (times.astype("datetime64[D]") - times.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64) + 1
+    usual = _most_frequent(days)
+    odd = times[days != usual]
+    found = f"{odd[0]} is not" if len(odd) else "not at one time of it"
+    return f"{_named(name)} has mostly times on day {usual} of the month, but {found}; move all to the same day."
+
+
+def _most_frequent(numbers: Integers) -> int:
+    values, counts = np.unique(numbers, return_counts=True)
+    return int(values[counts.argmax()])
 
 
 def _series(name: str, rows: Integers, columns: _Columns, frequency: str) -> Series:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 LONGEST_GAP = 10
 GAP_SHARE = 0.2
 
+# Squares of the values and their sums stay finite.
+LARGEST = 1e100
+
 MIN_WINDOW = 4
 MIN_TRAIN_ORIGINS = 8
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from modelmill.errors import FieldError, SignatureMismatch
 from modelmill.models.frequency import following, places, spoken, step_parts
-from modelmill.models.history import LONGEST_GAP, carried, gap_of, interpolated
+from modelmill.models.history import LARGEST, LONGEST_GAP, carried, gap_of, interpolated
 from modelmill.models.signature import CALENDAR_PARTS, Feature, Signature, Tensor
 from modelmill.serving.bundle import BundleBroken
 from modelmill.serving.decode_columns import TabularDecoder
@@ -16,8 +16,6 @@ from modelmill.serving.mismatch import json_name
 from modelmill.serving.tensors import Tensors
 
 KEY = "history"
-# Squares of the values and their sums stay finite.
-LARGEST = 1e100
 _VALUE = len(CALENDAR_PARTS)
 
 
