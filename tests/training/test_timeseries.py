@@ -9,6 +9,8 @@ import onnxruntime
 import pytest
 
 from modelmill_training.timeseries.intervals import half_widths
+from modelmill_training.timeseries.series import Panel, Series
+from modelmill_training.timeseries.windows import Form, cut
 from tests.kinds import shops
 from tests.ml_tree import Data, Tree
 from tests.training.conftest import Train
@@ -192,6 +194,22 @@ def test_a_model_that_learns_nothing_is_reported(train: Train) -> None:
     warned = [each["code"] for each in report(tree)["warnings"]]
     assert ("no_better_than_seasonal_naive" in warned) == (own >= naive)
     assert own == pytest.approx(naive, rel=0.2)
+
+
+def test_no_origin_stands_behind_a_value_that_was_filled_from_what_follows() -> None:
+    times = np.array(days(200), dtype="datetime64[s]")
+    known = np.random.default_rng(2).random(200) > 0.15
+    none = np.zeros((200, 0))
+    series = Series("", times, np.arange(200.0), known, none, none.astype(np.int64), np.arange(200))
+
+    parts = cut(Panel("86400s", [series], [], []), Form(window=14, horizon=5, season=7), seed=1)
+
+    for windows in parts.items().values():
+        assert known[windows.origin - 1].all()
+        assert (windows.history[:, -1] + 1 == windows.target[:, 0]).all()
+        assert np.isnan(windows.truth[~known[windows.origin[:, None] + np.arange(5)]]).all()
+    ends = [(int(part.origin.min()), int(part.origin.max()) + 5) for part in parts.items().values()]
+    assert ends[0][1] <= ends[1][0] < ends[1][1] <= ends[2][0] < ends[2][1] <= 200
 
 
 def test_intervals_hold_the_share_of_errors_that_is_asked_for() -> None:
