@@ -8,12 +8,16 @@ import pytest
 
 from modelmill.errors import SignatureMismatch
 from modelmill.models.frequency import following, infer, places
+from modelmill.models.manifest import Manifest
+from modelmill.models.rejection import BundleRejected
 from modelmill.models.signature import Feature, Forecast, Signature, timeseries_signature
+from modelmill.models.signature_checks import check_signature
 from modelmill.serving.decode_series import SeriesDecoder
 
 WARMTH = Feature("warmth", "number", "numeric", 0)
 SKY = Feature("sky", "category", "categorical", 0)
-SIGNATURE = timeseries_signature(Forecast("day", "sales", "shop", "86400s", window=4, horizon=3), [WARMTH, SKY])
+FORECAST = Forecast("day", "sales", "shop", "86400s", window=4, horizon=3)
+SIGNATURE = timeseries_signature(FORECAST, [WARMTH, SKY])
 
 Rows = list[dict[str, Any]]
 
@@ -120,3 +124,46 @@ def test_the_times_that_follow_have_the_frequency(name: str) -> None:
     assert places(name, times).tolist() == list(range(61))
     assert infer([times]) == name
     assert infer([np.delete(times, [7, 8, 30])]) == name
+
+
+def manifest(signature: Signature, task: Any = "forecasting", labels: list[str] | None = None) -> Manifest:
+    names = ("spec", "metrics", "parity", "split", "lineage", "libraries", "files")
+    known: dict[str, Any] = {name: {} for name in names}
+    return Manifest("timeseries", task, "lstm", "sales", signature=signature, labels=labels, created_at="", **known)
+
+
+def test_the_signature_of_a_forecaster_follows_from_its_columns_and_steps() -> None:
+    check_signature(manifest(SIGNATURE))
+    check_signature(manifest(Signature.from_dict(SIGNATURE.to_dict())))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        manifest(SIGNATURE, task="regression"),
+        manifest(SIGNATURE, labels=["a", "b"]),
+        manifest(SIGNATURE._replace(forecast=None)),
+        manifest(SIGNATURE._replace(inputs=SIGNATURE.inputs[1:])),
+        manifest(SIGNATURE._replace(features=[SKY])),
+        *(
+            manifest(timeseries_signature(FORECAST._replace(**{name: value}), [WARMTH, SKY]))
+            for name, value in (
+                ("frequency", "often"),
+                ("frequency", 3),
+                ("time", None),
+                ("series", "sales"),
+                ("series", 0),
+                ("value", "warmth"),
+                ("window", 0),
+                ("window", True),
+                ("horizon", 10**9),
+            )
+        ),
+        manifest(timeseries_signature(FORECAST, [Feature("seen", "timestamp", "numeric", 0)])),
+        manifest(timeseries_signature(FORECAST, [Feature("warmth", "number", "numeric", 1)])),
+    ],
+)
+def test_a_forecaster_whose_signature_does_not_add_up_is_refused(changed: Manifest) -> None:
+    with pytest.raises(BundleRejected) as caught:
+        check_signature(changed)
+    assert caught.value.code == "signature_invalid"

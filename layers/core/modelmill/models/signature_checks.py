@@ -90,16 +90,18 @@ def _timeseries(manifest: Manifest) -> str | None:
         return "it does not say what a forecast is made from"
     if signature.features and (problem := _problem_of_columns(signature.features)):
         return problem
-    if any(feature.type == "timestamp" for feature in signature.features):
-        return "a column of timestamps is no history"
+    taken = (forecast.time, forecast.value, forecast.series)
+    if any(feature.type == "timestamp" or feature.name in taken for feature in signature.features):
+        return "a column of timestamps, or one with another part, is no feature"
     expected = timeseries_signature(forecast, signature.features)
     return None if signature == expected else "its tensors do not follow from its columns and steps"
 
 
 def _is_forecast(forecast: Forecast) -> bool:
-    names = (forecast.time, forecast.value, forecast.series or "", forecast.frequency)
+    names = [forecast.time, forecast.value, *([] if forecast.series is None else [forecast.series])]
     return (
-        all(isinstance(name, str) for name in names)
+        all(isinstance(name, str) for name in (*names, forecast.frequency))
+        and len(set(names)) == len(names)
         and is_frequency(forecast.frequency)
         and all(type(size) is int and 0 < size <= MAX_COLUMNS for size in (forecast.window, forecast.horizon))
     )
