@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from modelmill_client import Client, InvalidRequest
+from modelmill_client import Client, InvalidRequest, NotReady
 from tests.e2e.conftest import Command
 from tests.kinds import shops
 
@@ -77,6 +77,14 @@ def test_what_cannot_be_forecast_is_refused_before_anything_is_started(client: C
         with pytest.raises(InvalidRequest, match=said) as caught:
             client.training_jobs.create(dataset["dataset_id"], "two", **options)
         assert caught.value.code == "untrainable"
+
+
+def test_a_file_without_times_is_no_time_series(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "years.csv"
+    file.write_text("year,value\n" + "".join(f"{1900 + n},{n}\n" for n in range(60)))
+
+    with pytest.raises(NotReady, match=r"no column holds times such as 2026-01-31 .* year \(integer\)"):
+        client.datasets.upload(file, kind="timeseries", target="value", wait=True)
 
 
 def _typed(row: dict[str, str]) -> dict[str, Any]:
