@@ -2,7 +2,9 @@
 
 import io
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -67,3 +69,21 @@ def digits_archive(path: Path, count: int = 1797) -> Path:
         for name, _, content in digit_files(count):
             archive.writestr(f"digits/{name}", content)
     return path
+
+
+def shops(steps: int = 600, count: int = 2, seed: int = 1) -> Data:
+    """Hourly sales of shops of very different size: trend, a day's season, noise that lingers, what weather adds."""
+    random, place = np.random.default_rng(seed), np.arange(steps)
+    columns: dict[str, list[Any]] = {name: [] for name in ("hour", "shop", "sales", "warmth", "sky")}
+    for number in range(count):
+        noise = np.convolve(random.normal(0, 0.6, steps), [1, 0.5, 0.25])[:steps]
+        warmth, sky = random.normal(0, 1, steps), random.choice(["clear", "grey"], steps)
+        sales = 20 + 0.02 * place + 4 * np.sin(place * 2 * np.pi / 24) + np.cos(place * 4 * np.pi / 24) + noise
+        sales[1:] += warmth[:-1] + np.where(sky[:-1] == "clear", 1.0, -1.0)
+        columns["hour"] += [datetime(2026, 1, 1) + timedelta(hours=int(hour)) for hour in place]
+        columns["shop"] += [f"shop {number}"] * steps
+        columns["sales"] += (sales * 10.0 ** (3 * number)).tolist()
+        columns["warmth"] += warmth.tolist()
+        columns["sky"] += sky.tolist()
+    types = {"hour": "timestamp", "shop": "category", "sales": "number", "warmth": "number", "sky": "category"}
+    return Data({name: (types[name], values) for name, values in columns.items()}, "sales", "forecasting", "timeseries")

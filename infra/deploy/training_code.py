@@ -31,10 +31,13 @@ SHARED_MODULES = (
     "jobs/catalogue/image.py",
     "jobs/catalogue/networks.py",
     "jobs/catalogue/tabular.py",
+    "jobs/catalogue/timeseries.py",
     "jobs/catalogue/text.py",
     "jobs/catalogue/unsupervised.py",
     "jobs/spec.py",
     "models/__init__.py",
+    "models/frequency.py",
+    "models/history.py",
     "models/manifest.py",
     "models/signature.py",
 )

@@ -30,6 +30,7 @@ _SIZE_SETTINGS = {
     "autoencoder": "ask for fewer or smaller layers",
     "mlp": "ask for fewer or smaller layers",
     "linear": "use fewer columns",
+    "lstm": "ask for fewer units",
 }
 
 

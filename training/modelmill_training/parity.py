@@ -61,6 +61,14 @@ def _errors(source: NDArray[Any], graph: NDArray[Any]) -> Floats:
     return errors
 
 
+def compare_forecasts(source: dict[str, Floats], outputs: dict[str, NDArray[Any]], scale: Floats) -> dict[str, Any]:
+    """The parity report of a forecaster: of each window the largest error of all outputs, in units of scale [N, 1]."""
+    errors: Floats = np.stack([np.abs(outputs[name] - array) / scale for name, array in source.items()]).max(
+        axis=(0, 2)
+    )
+    return _report(errors, np.zeros(len(errors), dtype=bool), source["values"], outputs["values"])
+
+
 def _report(errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], graph: NDArray[Any]) -> dict[str, Any]:
     errors = np.where(np.isfinite(errors), errors, np.finfo(np.float64).max)
     within = float(np.mean((errors <= TOLERANCE) & ~flips))

@@ -43,7 +43,17 @@ def columns_of(signature: Mapping[str, Any]) -> Columns:
         return PlacedColumns(signature["inputs"])
     if signature["kind"] == "image":
         raise InvalidInput("the model takes pictures; give files with --image, or base64 as JSON lines with --jsonl")
+    if signature["kind"] == "timeseries":
+        return NamedColumns(history_columns(signature))
     return (TextColumn if signature["kind"] == "text" else NamedColumns)(signature["features"])
+
+
+def history_columns(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The columns of the rows of history that a forecast is made from: time, series where there are several, value."""
+    forecast = signature["forecast"]
+    typed = {forecast["time"]: "timestamp", forecast["series"]: "category", forecast["value"]: "number"}
+    named = [{"name": name, "type": type_} for name, type_ in typed.items() if name is not None]
+    return [*named, *signature["features"]]
 
 
 class NamedColumns:

@@ -30,7 +30,9 @@ def upload(
     name: Annotated[str | None, typer.Option(help="Name of the dataset; by default that of the file.")] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help="What a row is: tabular, text or image; by default image for a zip, else tabular."),
+        typer.Option(
+            help="What a row is: tabular, text, image or timeseries; by default image for a zip, else tabular."
+        ),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         str | None, typer.Option(help="csv, jsonl, parquet or zip; by default what the suffix says.")

@@ -19,6 +19,9 @@ from modelmill_client.cli.session import Session
 from modelmill_client.cli.writers import FORMATS, Writer, make_writer, output
 from modelmill_client.errors import InvalidInput
 
+# More rows of history than a window may be needed where some have no value.
+_SPARE_ROWS = 10
+
 
 class Format(StrEnum):
     """How predictions are written."""
@@ -72,7 +75,8 @@ def predict(
 ) -> None:
     """Predict rows of a CSV or JSON file, or given as JSON, or pictures.
 
-    Cells of a CSV are converted to what the model expects; columns that it does not know are copied to the output.
+    Cells of a CSV are converted to what the model expects; columns that it does not know are copied to the output. For
+    a model of time series a CSV holds their history, oldest row first; the output has a row for each step ahead.
     """
     _check((csv, jsonl, json, image), version, alias)
     wanted = format or _form_of(out)
@@ -179,6 +183,8 @@ def _csv_source(session: Session, model: str, file: TextIO, options: dict[str, A
     if rows.unused:
         session.remark(f"not used by the model: {', '.join(rows.unused)}")
     pinned = {**options, "version": found["version"], "alias": None}
+    if signature["kind"] == "timeseries":
+        return _histories(rows, signature["forecast"], pinned)
     batch = signature["inputs"][0]["shape"][0]
     return _Source(
         iter(rows),
@@ -189,6 +195,17 @@ def _csv_source(session: Session, model: str, file: TextIO, options: dict[str, A
         lambda _: position_in(file),
         batch if batch > 0 else None,
     )
+
+
+def _histories(rows: CsvRows, forecast: dict[str, Any], options: dict[str, Any]) -> _Source:
+    """One instance a series, of its last rows; its name goes before what is forecast for it."""
+    column = forecast["series"]
+    histories: dict[str, deque[dict[str, Any]]] = {}
+    for _, row in rows:
+        name = str(row.get(column, ""))
+        histories.setdefault(name, deque(maxlen=forecast["window"] + _SPARE_ROWS)).append(row)
+    found = (([name] if column else [], {"history": list(kept)}) for name, kept in histories.items())
+    return _Source(found, [column] if column else [], "csv", options, len(histories), lambda count: count)
 
 
 def _run(

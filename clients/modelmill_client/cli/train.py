@@ -23,16 +23,23 @@ def train(
     task: Annotated[
         str | None,
         typer.Option(
-            help="regression, binary, multiclass, or without a target clustering or anomaly_detection; by "
-            "default what the target says."
+            help="regression, binary, multiclass or forecasting, or without a target clustering or anomaly_detection; "
+            "by default what the target says."
         ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
     ] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to use, as a line of CSV; by default all.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Columns to use, as a line of CSV; by default all, in forecasting none.")
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Serve the new version as soon as it is ready.")] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same data: same model.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Forecasting: the column of timestamps; by default the only one.")
+    ] = None,
+    series: Annotated[str | None, typer.Option(help="Forecasting: the column that names the series.")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, max=1000, help="Forecasting: steps ahead.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
     """Train a model on a dataset."""
@@ -47,6 +54,9 @@ def train(
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
         promote=True if promote else None,
         seed=seed,
+        time=time,
+        series=series,
+        horizon=horizon,
     )
     if watch:
         session.remark(f"{job['job_id']} is {job['status']}")

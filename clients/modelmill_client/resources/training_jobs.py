@@ -29,10 +29,13 @@ class TrainingJobs:
         hyperparameters: Mapping[str, Any] | None = None,
         promote: bool | None = None,
         seed: int | None = None,
+        time: str | None = None,
+        series: str | None = None,
+        horizon: int | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
-        algorithms.
+        algorithms. `time`, `series` and `horizon` are for forecasting.
         """
         optional = {
             "target": target,
@@ -42,6 +45,9 @@ class TrainingJobs:
             "hyperparameters": dict(hyperparameters) if hyperparameters is not None else None,
             "promote": promote,
             "seed": seed,
+            "time": time,
+            "series": series,
+            "horizon": horizon,
         }
         given = {name: value for name, value in optional.items() if value is not None}
         body = {"dataset_id": dataset_id, "model": model, **given}

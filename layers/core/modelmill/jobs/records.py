@@ -61,6 +61,9 @@ class Job:
     reason: str | None = None
     failure: dict[str, str] | None = None
     model_version: int | None = None
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
     @property
     def ended(self) -> bool:

@@ -48,6 +48,9 @@ class NewJob:
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     promote: bool = False
     seed: int | None = None
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ def describe(job: Job) -> dict[str, Any]:
         "seed",
         "promote",
     )
-    optional = ("features", "ignored_target", "reason", "failure", "model_version")
+    optional = ("features", "ignored_target", "time", "series", "horizon", "reason", "failure", "model_version")
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
 
@@ -142,10 +145,12 @@ def _ready_dataset(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
 
 def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob) -> Job:
     schema = files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
-    asked = Asked(new.target, new.features, new.task, new.algorithm, dataset.target)
+    asked = Asked(
+        new.target, new.features, new.task, new.algorithm, dataset.target, new.time, new.series, new.horizon
+    )
     _check_task(schema.kind, new.task)
-    target, task, ignored_target = decide(schema, asked)
-    _check_algorithm(new.algorithm, schema.kind, task)
+    decision = decide(schema, asked)
+    _check_algorithm(new.algorithm, schema.kind, decision.task)
     now = time.time()
     return Job(
         tenant=dataset.tenant,
@@ -154,8 +159,8 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         dataset_id=dataset.dataset_id,
         dataset_sha256=dataset.sha256 or "",
         kind=schema.kind,
-        target=target,
-        task=task,
+        target=decision.target,
+        task=decision.task,
         algorithm=new.algorithm,
         hyperparameters=resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters),
         features=new.features,
@@ -167,7 +172,10 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         created_at=iso(now),
         updated_at=iso(now),
         queued_until=int(now) + QUEUE_SECONDS,
-        ignored_target=ignored_target,
+        ignored_target=decision.ignored_target,
+        time=decision.time,
+        series=new.series,
+        horizon=new.horizon,
     )
 
 

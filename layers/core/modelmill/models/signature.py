@@ -63,12 +63,14 @@ class Signature(NamedTuple):
     """The tensors of `model.onnx` and, for tabular models, the columns behind them.
 
     A text model has one column, the texts; an image model has none; of a `tensor` model people name the inputs.
+    `forecast` is of `timeseries` alone, whose features are what else the history tells.
     """
 
     kind: ModelKind
     inputs: list[Tensor]
     outputs: list[Tensor]
     features: list[Feature]
+    forecast: "Forecast | None" = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Signature":
@@ -78,16 +80,54 @@ class Signature(NamedTuple):
             inputs=[Tensor(**tensor) for tensor in data["inputs"]],
             outputs=[Tensor(**tensor) for tensor in data["outputs"]],
             features=[Feature(**feature) for feature in data["features"]],
+            forecast=Forecast(**data["forecast"]) if data.get("forecast") else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {
+        known = {
             "kind": self.kind,
             "inputs": [tensor._asdict() for tensor in self.inputs],
             "outputs": [tensor._asdict() for tensor in self.outputs],
             "features": [asdict(feature) for feature in self.features],
         }
+        return known | ({"forecast": self.forecast._asdict()} if self.forecast else {})
+
+
+class Forecast(NamedTuple):
+    """What a forecast is made from: the last `window` steps of `value`, to which it adds `horizon` more.
+
+    time, value, series: columns of the dataset; series is None where there was only one.
+    frequency: a name of `models.frequency`.
+    """
+
+    time: str
+    value: str
+    series: str | None
+    frequency: str
+    window: int
+    horizon: int
+
+
+# What is known of each step ahead, its time being in UTC:
+# seconds since 1970-01-01, month 1-12, day 1-31, weekday 0 = Monday, hour 0-23.
+STEP_PARTS = ("epoch_seconds", "month", "day", "weekday", "hour")
+
+
+def timeseries_signature(forecast: Forecast, features: list[Feature]) -> Signature:
+    """History, oldest step first, and the times of the steps ahead give these times, an interval and the forecast.
+
+    `features` are further columns of the history.
+    """
+    widths = {name: sum(feature.input == name for feature in features) for name in ("numeric", "categorical")}
+    inputs = [
+        Tensor("history", "FP64", [-1, forecast.window]),
+        Tensor("numeric", "FP64", [-1, forecast.window, widths["numeric"]]),
+        Tensor("categorical", "BYTES", [-1, forecast.window, widths["categorical"]]),
+        Tensor("steps", "FP64", [-1, forecast.horizon, len(STEP_PARTS)]),
+    ]
+    outputs = [Tensor(name, "FP64", [-1, forecast.horizon]) for name in ("times", "lower", "upper", "values")]
+    return Signature("timeseries", [tensor for tensor in inputs if tensor.shape[-1]], outputs, features, forecast)
 
 
 def tabular_signature(features: list[Feature], outputs: list[Tensor]) -> Signature:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from modelmill.models.frequency import is_frequency
 from modelmill.models.manifest import TOKENIZER_FILE, Manifest
 from modelmill.models.rejection import BundleRejected
 from modelmill.models.signature import (
     Feature,
+    Forecast,
     Signature,
     Tensor,
     anomaly_outputs,
@@ -14,6 +16,7 @@ from modelmill.models.signature import (
     image_signature,
     tabular_signature,
     text_signature,
+    timeseries_signature,
     value_outputs,
 )
 from modelmill.models.uploaded import MAX_CLASSES
@@ -105,6 +108,31 @@ def _problem_of_labels(manifest: Manifest) -> str | None:
     return problem_of_classes(manifest)
 
 
+def _timeseries(manifest: Manifest) -> str | None:
+    signature, forecast = manifest.signature, manifest.signature.forecast
+    if manifest.task != "forecasting" or manifest.labels is not None:
+        return "a model of time series forecasts values"
+    if forecast is None or not _is_forecast(forecast):
+        return "it does not say what a forecast is made from"
+    if signature.features and (problem := _problem_of_columns(signature.features)):
+        return problem
+    taken = (forecast.time, forecast.value, forecast.series)
+    if any(feature.type == "timestamp" or feature.name in taken for feature in signature.features):
+        return "a column of timestamps, or one with another part, is no feature"
+    expected = timeseries_signature(forecast, signature.features)
+    return None if signature == expected else "its tensors do not follow from its columns and steps"
+
+
+def _is_forecast(forecast: Forecast) -> bool:
+    names = [forecast.time, forecast.value, *([] if forecast.series is None else [forecast.series])]
+    return (
+        all(isinstance(name, str) for name in (*names, forecast.frequency))
+        and len(set(names)) == len(names)
+        and is_frequency(forecast.frequency)
+        and all(type(size) is int and 0 < size <= MAX_COLUMNS for size in (forecast.window, forecast.horizon))
+    )
+
+
 def _text(manifest: Manifest) -> str | None:
     signature = manifest.signature
     if len(signature.features) != 1 or not isinstance(signature.features[0].name, str):
@@ -132,6 +160,7 @@ def _image(manifest: Manifest) -> str | None:
 # By the kind of the signature: what is wrong, or None.
 CHECKS: dict[str, Callable[[Manifest], str | None]] = {
     "tabular": _tabular,
+    "timeseries": _timeseries,
     "text": _text,
     "image": _image,
 }

@@ -20,6 +20,12 @@ def _tensor(manifest: Manifest, _folder: Path) -> Decoder:
     return TensorDecoder(manifest.signature)
 
 
+def _timeseries(manifest: Manifest, _folder: Path) -> Decoder:
+    from modelmill.serving.decode_series import SeriesDecoder
+
+    return SeriesDecoder(manifest.signature)
+
+
 def _text(manifest: Manifest, folder: Path) -> Decoder:
     from modelmill.serving.decode_text import TextDecoder
 
@@ -36,6 +42,7 @@ def _image(manifest: Manifest, _folder: Path) -> Decoder:
 DECODERS: dict[str, Callable[[Manifest, Path], Decoder]] = {
     "tabular": _tabular,
     "tensor": _tensor,
+    "timeseries": _timeseries,
     "text": _text,
     "image": _image,
 }

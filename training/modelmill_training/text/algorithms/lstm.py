@@ -7,10 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from modelmill_training.classifier import Model, Request
 from modelmill_training.networks import optimizers
+from modelmill_training.networks.recurrent import write_layer
 from modelmill_training.onnx_graph import INT32, GraphBuilder, singles
 from modelmill_training.text import network
 from modelmill_training.text.network import real_tokens
@@ -68,45 +68,11 @@ def _write(net: Any, builder: GraphBuilder, ids: str) -> str:
     state = ""
     layers = [layer for layer in net.layers if isinstance(layer, keras.layers.LSTM | keras.layers.Bidirectional)]
     for layer in layers:
-        value, state = _write_layer(builder, layer, value, counted)
+        value, state = write_layer(builder, layer, value, counted)
     if any(isinstance(layer, _MaxPooling) for layer in net.layers):
         state = _write_pooling(builder, value, tokens)
     weights, bias = (builder.constant(singles(array)) for array in net.get_layer("scores").get_weights())
     return builder.node("Softmax", builder.node("Gemm", state, weights, bias), axis=1)
-
-
-def _write_layer(builder: GraphBuilder, layer: Any, value: str, counted: str) -> tuple[str, str]:
-    """Of [length, N, width]: the outputs [length, N, units], and the last ones [N, units], directions side by side."""
-    weights = layer.get_weights()
-    directions = [weights[start : start + 3] for start in range(0, len(weights), 3)]
-    stacked = [np.stack([_weights_of(each)[place] for each in directions]) for place in range(3)]
-    every, last = builder.nodes(
-        "LSTM",
-        value,
-        *(builder.constant(singles(array)) for array in stacked),
-        counted,
-        outputs=2,
-        hidden_size=stacked[1].shape[2],
-        direction="bidirectional" if len(directions) == 2 else "forward",
-    )
-    return _side_by_side(builder, every, [0, 2, 1, 3]), _side_by_side(builder, last, [1, 0, 2])
-
-
-def _weights_of(direction: list[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Gates: input, forget, cell, output in Keras, and in ONNX input, output, forget, cell, with a second bias."""
-    kernel, recurrent, bias = (_reordered(array) for array in direction)
-    return kernel.T, recurrent.T, np.concatenate([bias, np.zeros_like(bias)])
-
-
-def _reordered(array: NDArray[Any]) -> NDArray[Any]:
-    gates = np.split(array, 4, axis=-1)
-    return np.concatenate([gates[0], gates[3], gates[1], gates[2]], axis=-1)
-
-
-def _side_by_side(builder: GraphBuilder, value: str, order: list[int]) -> str:
-    """The directions, which `order` brings before the units, as one axis with them."""
-    shape = builder.constant(np.array([0] * (len(order) - 2) + [-1]))
-    return builder.node("Reshape", builder.node("Transpose", value, perm=order), shape)
 
 
 def _write_pooling(builder: GraphBuilder, value: str, tokens: str) -> str:

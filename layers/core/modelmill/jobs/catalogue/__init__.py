@@ -6,14 +6,20 @@ Adding an algorithm is one entry in the module of its kind of dataset and one bu
 from typing import Any
 
 from modelmill.errors import FieldError, InvalidRequest
-from modelmill.jobs.catalogue import image, tabular, text, unsupervised
+from modelmill.jobs.catalogue import image, tabular, text, timeseries, unsupervised
 from modelmill.jobs.catalogue.entry import AUTO, Algorithm
 
 __all__ = ["AUTO", "CATALOGUE", "CATALOGUE_VERSION", "Algorithm", "algorithms", "find", "resolve_hyperparameters"]
 
 CATALOGUE_VERSION = 1
 
-CATALOGUE: tuple[Algorithm, ...] = (*tabular.ENTRIES, *unsupervised.ENTRIES, *text.ENTRIES, *image.ENTRIES)
+CATALOGUE: tuple[Algorithm, ...] = (
+    *tabular.ENTRIES,
+    *unsupervised.ENTRIES,
+    *text.ENTRIES,
+    *image.ENTRIES,
+    *timeseries.ENTRIES,
+)
 
 
 def algorithms(kind: str) -> dict[str, Algorithm]:

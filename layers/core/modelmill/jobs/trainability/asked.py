@@ -15,17 +15,22 @@ class Asked(NamedTuple):
     task: str
     algorithm: str
     dataset_target: str | None = None
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
 
 class Decision(NamedTuple):
     """The column to be predicted, None where there is none, and the task, never `auto`.
 
     ignored_target: the dataset's own target where it is neither predicted nor learned from.
+    time: of a forecast, the column of its times.
     """
 
     target: str | None
     task: Task
     ignored_target: str | None = None
+    time: str | None = None
 
 
 def refuse(field: str, message: str) -> NoReturn:
