@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     "core": ("orjson", "pybase64", "pysimdjson"),
     "control": ("aws-lambda-powertools", "jsonschema", "pydantic"),
-    "data": ("duckdb",),
+    "data": ("duckdb", "pillow"),
     "graph": ("onnx",),
     "onnx": ("numpy", "onnxruntime", "pillow", "tokenizers"),
 }

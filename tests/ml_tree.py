@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ ARROW_TYPES = {
     "text": pa.string(),
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us"),
+    "image": pa.binary(),
 }
 
 # Runs several jobs in one process, so that TensorFlow is imported once.
@@ -47,19 +48,20 @@ Columns = dict[str, tuple[str, list[Any]]]
 
 @dataclass(frozen=True)
 class Data:
-    """A table of typed columns and what to predict."""
+    """A table of typed columns and what to predict, None where there is nothing."""
 
     columns: Columns
-    target: str
+    target: str | None
     task: str
+    kind: str = "tabular"
 
     def with_columns(self, **columns: tuple[str, list[Any]]) -> "Data":
         """Some columns replaced or added."""
-        return Data({**self.columns, **columns}, self.target, self.task)
+        return replace(self, columns={**self.columns, **columns})
 
     def take(self, rows: Any) -> "Data":
         taken = {name: (kind, [values[row] for row in rows]) for name, (kind, values) in self.columns.items()}
-        return Data(taken, self.target, self.task)
+        return replace(self, columns=taken)
 
     def values(self, name: str) -> list[Any]:
         return self.columns[name][1]
@@ -115,12 +117,12 @@ def write_tree(root: Path, data: Data, algorithm: str = "linear", **spec: Any) -
     table = pa.table(arrays)
     pq.write_table(table, training / "data.parquet")
     columns = [_column(name, kind, table[name]) for name, (kind, _) in data.columns.items()]
-    (training / "schema.json").write_text(json.dumps(Schema("tabular", table.num_rows, 0, columns).to_dict()))
+    (training / "schema.json").write_text(json.dumps(Schema(data.kind, table.num_rows, 0, columns).to_dict()))
     fields = {
         "job_id": "job-1",
         "model": "sample",
         "dataset_id": "ds-1",
-        "kind": "tabular",
+        "kind": data.kind,
         "dataset_sha256": hashlib.sha256((training / "data.parquet").read_bytes()).hexdigest(),
         "task": data.task,
         "algorithm": algorithm,

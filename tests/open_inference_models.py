@@ -18,11 +18,15 @@ from modelmill.serving.tensors import CODECS
 from tests.bundles import identity_of, model_of
 from tests.ml_tree import Data, Tree, mixed, run_entry, write_tree
 
-ALGORITHMS = [name for name in algorithms("tabular") if name != AUTO]
+# Every algorithm for tables with every task.
+TRAINED = [(name, task) for name, entry in algorithms("tabular").items() for task in entry.tasks if name != AUTO]
 QUICK: dict[str, dict[str, Any]] = {
     "random_forest": {"trees": 5},
     "gradient_boosting": {"max_iter": 5},
     "mlp": {"layers": [8], "epochs": 2},
+    "kmeans": {"clusters": 3},
+    "isolation_forest": {"trees": 5, "quantile": 0.7},
+    "autoencoder": {"layers": [8], "epochs": 2, "quantile": 0.7},
 }
 LABELS = ["cat", "dog", "eel"]
 ROWS = np.random.default_rng(0).normal(size=(90, 4)).astype(np.float32)
@@ -37,8 +41,7 @@ def train_all(root: Path) -> dict[str, Tree]:
         model_name(algorithm, task): write_tree(
             root / f"{algorithm}-{task}", table(task), algorithm, hyperparameters=QUICK.get(algorithm, {})
         )
-        for algorithm in ALGORITHMS
-        for task in algorithms("tabular")[algorithm].tasks
+        for algorithm, task in TRAINED
     }
     result = run_entry(*trees.values())
     failures = {name: tree.failure for name, tree in trees.items() if tree.failure}
@@ -54,6 +57,8 @@ def model_name(algorithm: str, task: str) -> str:
 
 def table(task: str) -> Data:
     """Rows for a task; three classes are cut out of a regression."""
+    if task in ("clustering", "anomaly_detection"):
+        return replace(mixed(150), task=task, target=None)
     if task != "multiclass":
         return mixed(150, task)
     numbers = mixed(150, "regression")

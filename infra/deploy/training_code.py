@@ -22,16 +22,23 @@ SHARED_MODULES = (
     "errors.py",
     "datasets/__init__.py",
     "datasets/kinds.py",
+    "datasets/pictures.py",
     "datasets/schema.py",
     "datasets/values.py",
     "jobs/__init__.py",
     "jobs/catalogue/__init__.py",
     "jobs/catalogue/entry.py",
+    "jobs/catalogue/image.py",
     "jobs/catalogue/networks.py",
     "jobs/catalogue/tabular.py",
+    "jobs/catalogue/timeseries.py",
+    "jobs/catalogue/text.py",
+    "jobs/catalogue/unsupervised.py",
     "jobs/metrics.py",
     "jobs/spec.py",
     "models/__init__.py",
+    "models/frequency.py",
+    "models/history.py",
     "models/manifest.py",
     "models/signature.py",
 )
@@ -44,15 +51,20 @@ REQUIREMENTS = (
     "onnx",
     "onnxruntime",
     "optuna",
+    "pillow",
     "pyarrow",
     "scikit-learn",
     "tf2onnx",
+    "tokenizers",
 )
 FROM_THE_IMAGE = "tensorflow"
 
 # The image has a Keras too, in a version that TensorFlow's range leaves open. Keras is pure Python and small, so the
 # locked version travels along: it is the one whose ONNX export is tested.
 IN_SPITE_OF_THE_IMAGE = frozenset({"keras"})
+
+# What a package asks for and training does not use: downloads of tokenizers from a hub.
+NOT_NEEDED = {"tokenizers": frozenset({"huggingface-hub"})}
 
 # SageMaker's TensorFlow 2.21 image: CPython 3.12 on Ubuntu 22.04 (glibc 2.35).
 CONTAINER = {
@@ -150,7 +162,9 @@ def locked(lock: Mapping[str, Any], name: str) -> Package:
 
 
 def _needs(package: Package) -> list[str]:
-    return [entry["name"] for entry in package.get("dependencies", ()) if _applies(entry.get("marker"))]
+    left_out = NOT_NEEDED.get(package["name"], frozenset())
+    needed = (entry for entry in package.get("dependencies", ()) if _applies(entry.get("marker")))
+    return [entry["name"] for entry in needed if entry["name"] not in left_out]
 
 
 def _applies(marker: str | None) -> bool:

@@ -407,7 +407,7 @@ def test_predictions_go_to_a_file_in_the_format_of_its_suffix(run: Run, api: Fak
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["predict", "cells"], 2, "got 0 inputs, expected exactly one of --csv, --jsonl and --json"),
+        (["predict", "cells"], 2, "got 0 inputs, expected exactly one of --csv, --jsonl, --json and --image"),
         (["predict", "cells", "--json", "{}", "--version", "1", "--alias", "x"], 2, "at most one"),
         (["predict", "cells", "--csv", "none.csv"], 2, "cannot read none.csv"),
         (["predict", "cells", "--json", "[]"], 2, "no rows"),

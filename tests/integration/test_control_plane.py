@@ -196,6 +196,17 @@ def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> Non
     assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
 
 
+def test_a_job_without_a_target_leaves_the_datasets_own_alone(cloud: Cloud) -> None:
+    body = {"dataset_id": cloud.ready_dataset(), "model": "m", "task": "clustering"}
+
+    answer = cloud.call("POST", "/v1/training-jobs", body)
+
+    assert answer.status == 202
+    assert (answer.body["task"], answer.body["target"], answer.body["ignored_target"]) == ("clustering", None, "y")
+    spec = cloud.job(answer.body["job_id"]).spec()
+    assert (spec.task, spec.target, spec.ignored_target) == ("clustering", None, "y")
+
+
 def test_the_quota_of_jobs_holds_and_stopping_gives_it_back(cloud: Cloud) -> None:
     first = cloud.queued_job()
     cloud.queued_job()
@@ -260,6 +271,10 @@ def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, 
         ({"features": ["x", "nope"]}, "features"),
         ({"features": ["y"]}, "features"),
         ({"task": "regression"}, "task"),
+        ({"task": "clustering", "target": "y"}, "target"),
+        ({"task": "forecasting"}, "task"),
+        ({"algorithm": "kmeans", "task": "binary"}, "algorithm"),
+        ({"algorithm": "linear", "task": "clustering"}, "algorithm"),
         ({"algorithm": "magic"}, "algorithm"),
         ({"algorithm": "mlp", "hyperparameters": {"epochs": -1}}, "hyperparameters.epochs"),
         ({"algorithm": "mlp", "hyperparameters": {"epoch": 5}}, "hyperparameters.epoch"),

@@ -10,12 +10,11 @@ import numpy as np
 import orjson
 import pytest
 
-from modelmill.jobs.catalogue import TABULAR_TASKS
 from modelmill.serving.tensors import CODECS, Array
 from tests.environments import make_environment
 from tests.inference_setup import Plane
 from tests.ml_tree import Tree
-from tests.open_inference_models import ALGORITHMS, LABELS, ROWS, Folders, model_name, train_all, upload_all
+from tests.open_inference_models import LABELS, ROWS, TRAINED, Folders, model_name, train_all, upload_all
 from tests.open_inference_setup import (
     CLIENTS,
     Client,
@@ -161,8 +160,7 @@ def test_every_datatype_arrives_and_comes_back(
 
 
 @pytest.mark.parametrize("form", ["binary", "json", "mixed"])
-@pytest.mark.parametrize("task", TABULAR_TASKS)
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(("algorithm", "task"), TRAINED)
 def test_a_trained_model_says_what_its_graph_says(
     client: Client, trained: dict[str, Tree], algorithm: str, task: str, form: str
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.template_setup import FUNCTIONS, ROOT, resolved
 
 LAMBDA_LIMIT = 250 * 1024 * 1024
-LAYER_BUDGETS_MB = {"CoreLayer": 8, "ControlLayer": 25, "OnnxLayer": 100, "GraphLayer": 20, "DataLayer": 75}
+LAYER_BUDGETS_MB = {"CoreLayer": 8, "ControlLayer": 25, "OnnxLayer": 100, "GraphLayer": 20, "DataLayer": 95}
 INFER_UNZIPPED_MB, INFER_ZIPPED_MB = 125, 42
 HEAVY = {"duckdb", "numpy", "onnxruntime", "pydantic", "aws_lambda_powertools"}
 # What a cold start may load; `infer` and `admit` load ONNX Runtime when the first model comes.

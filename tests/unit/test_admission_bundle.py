@@ -15,8 +15,9 @@ from modelmill.models.admission import admit_bundle
 from modelmill.models.manifest import MANIFEST_FILE, MODEL_FILE, BundleFile
 from modelmill.models.probe_process import ProbeLimits, probe
 from modelmill.models.rejection import BundleRejected
+from modelmill.models.signature import Tensor
 from modelmill.serving.load import open_model
-from tests.bundles import MIXED, endless, model_of, write_bundle
+from tests.bundles import MIXED, endless, model_of, signature_of, write_bundle
 
 ROWS = [
     {"age": 3, "sex": "a", "seen": "2026-01-02T03:04:05Z", "smoker": True, "visits": None},
@@ -168,6 +169,54 @@ def test_a_signature_that_does_not_add_up(tmp_path: Path, signature: dict[str, A
 def test_labels_that_do_not_add_up(tmp_path: Path, changes: dict[str, Any]):
     write_bundle(tmp_path, MIXED, LABELS)
     edit(tmp_path, lambda manifest: manifest.update(changes))
+
+    assert refusal(tmp_path) == "signature_invalid"
+
+
+FLOWERS = [("x", "number"), ("y", "category")]
+CLUSTERS = [Tensor("cluster", "INT64", [-1]), Tensor("distances", "FP32", [-1, 3])]
+ANOMALIES = [Tensor("anomalous", "BOOL", [-1]), Tensor("score", "FP32", [-1])]
+CODES = [ANOMALIES[0], Tensor("embedding", "FP32", [-1, 2]), ANOMALIES[1]]
+
+
+def without_target(folder: Path, task: str, outputs: list[Tensor], **changes: Any) -> None:
+    signature = signature_of(FLOWERS, None)._replace(outputs=outputs)
+    write_bundle(folder, FLOWERS, task=task, target=None, signature=signature, **changes)
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs"),
+    [("clustering", CLUSTERS), ("anomaly_detection", ANOMALIES), ("anomaly_detection", CODES)],
+)
+def test_models_without_a_target_are_admitted(tmp_path: Path, task: str, outputs: list[Tensor]):
+    without_target(tmp_path, task, outputs)
+
+    assert admit_bundle(tmp_path, no_probe).manifest.task == task
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs", "labels"),
+    [
+        ("clustering", CLUSTERS, LABELS),
+        ("clustering", ANOMALIES, None),
+        ("clustering", CLUSTERS[::-1], None),
+        ("clustering", [CLUSTERS[0], Tensor("distances", "FP32", [-1, 0])], None),
+        ("clustering", [CLUSTERS[0], Tensor("distances", "FP32", [-1, -1])], None),
+        ("clustering", [CLUSTERS[0], Tensor("distances", "FP32", [-1, True])], None),
+        ("clustering", [CLUSTERS[0], Tensor("distances", "FP32", 3)], None),
+        ("anomaly_detection", CLUSTERS, None),
+        ("anomaly_detection", ANOMALIES, LABELS),
+        ("anomaly_detection", ANOMALIES[:1], None),
+        ("anomaly_detection", [*CODES, CODES[1]], None),
+        ("regression", ANOMALIES, None),
+    ],
+)
+def test_models_without_a_target_whose_outputs_do_not_add_up(
+    tmp_path: Path, task: str, outputs: list[Tensor], labels: list[str] | None
+):
+    signature = signature_of(FLOWERS, None)._replace(outputs=outputs)
+    write_bundle(tmp_path, FLOWERS, task=task, signature=signature)
+    edit(tmp_path, lambda manifest: manifest.update(labels=labels))
 
     assert refusal(tmp_path) == "signature_invalid"
 

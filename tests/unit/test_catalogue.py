@@ -40,7 +40,8 @@ def test_a_name_stands_for_one_entry_of_a_kind() -> None:
 
 def test_the_entries_are_those_of_the_plan() -> None:
     names = ["auto", "linear", "svm", "decision_tree", "random_forest", "gradient_boosting", "mlp"]
-    assert list(algorithms("tabular")) == names
+    without_target = ["kmeans", "isolation_forest", "autoencoder"]
+    assert list(algorithms("tabular")) == [*names, *without_target]
 
 
 def test_given_values_replace_defaults_and_take_the_schemas_type() -> None:
@@ -74,6 +75,15 @@ def test_defaults_cannot_be_changed_through_the_result() -> None:
         ("svm", {"kernel": "sigmoid"}, "hyperparameters.kernel", "got 'sigmoid'", "one of 'rbf', 'poly', 'linear'"),
         ("svm", {"max_rows": 10**6}, "hyperparameters.max_rows", "got 1000000", "an integer from 100 to 50000"),
         ("decision_tree", {"ccp_alpha": -1}, "hyperparameters.ccp_alpha", "got -1", "a number from 0 to 10 or null"),
+        ("kmeans", {"clusters": 1}, "hyperparameters.clusters", "got 1", "an integer from 2 to 100 or null"),
+        ("isolation_forest", {"quantile": 1.5}, "hyperparameters.quantile", "got 1.5", "a number from 0.5 to 1"),
+        (
+            "autoencoder",
+            {"class_weight": "none"},
+            "hyperparameters.class_weight",
+            "unknown",
+            "autoencoder takes layers",
+        ),
         ("linear", {"trees": 5}, "hyperparameters.trees", "unknown", "linear takes C, alpha, max_iter"),
     ],
 )

@@ -26,8 +26,11 @@ _SIZE_SETTINGS = {
     "decision_tree": "ask for a lower max_depth, or a higher min_samples_leaf or ccp_alpha",
     "random_forest": "ask for fewer trees, a lower max_depth or a higher min_samples_leaf",
     "gradient_boosting": "ask for a lower max_iter or max_leaf_nodes",
+    "isolation_forest": "ask for fewer trees or a lower max_samples",
+    "autoencoder": "ask for fewer or smaller layers",
     "mlp": "ask for fewer or smaller layers",
     "linear": "use fewer columns",
+    "lstm": "ask for fewer units",
 }
 
 

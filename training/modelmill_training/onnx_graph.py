@@ -16,19 +16,26 @@ IR_VERSION = 8
 class GraphBuilder:
     """Collects nodes and constants; each method that adds some returns the name of the result."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
     def node(self, kind: str, *inputs: str, output: str | None = None, domain: str = "", **attributes: Any) -> str:
         """Append a node."""
-        name = output or f"{kind}_{len(self._nodes)}"
+        name = output or f"{self._prefix}{kind}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], domain=domain, **attributes))
         return name
 
+    def nodes(self, kind: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """Append a node of several outputs; their names."""
+        names = [f"{self._prefix}{kind}_{len(self._nodes)}_{place}" for place in range(outputs)]
+        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        return names
+
     def constant(self, array: NDArray[Any]) -> str:
         """Append a constant; strings are arrays of objects."""
-        name = f"constant_{len(self._constants)}"
+        name = f"{self._prefix}constant_{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(array, name))
         return name
 
@@ -49,6 +56,10 @@ class GraphBuilder:
         self._nodes.extend(graph.node)
         self._constants.extend(graph.initializer)
         return str(graph.output[0].name)
+
+    def subgraph(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> onnx.GraphProto:
+        """The nodes as the body of a node of another builder, whose names it may use; it needs a prefix of its own."""
+        return helper.make_graph(self._nodes, f"{self._prefix}body", inputs, outputs, self._constants)
 
     def build(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
         """The graph of all nodes."""
@@ -81,3 +92,4 @@ def write_classes(builder: GraphBuilder, probabilities: str, labels: list[str]) 
 
 
 FLOAT, DOUBLE, STRING = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.STRING
+UINT8, INT32, INT64, BOOL = TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL

@@ -105,6 +105,13 @@ def _fill_empty_parts(parts: NDArray[np.int8], strata: Integers, order: Integers
             parts[donors[strata[donors] == counts.argmax()][0]] = part
 
 
+def sample(rows: Integers, limit: int, seed: int) -> Integers:
+    """At most `limit` of the rows, ascending."""
+    if len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+
+
 def hash_rows(columns: list[Values], target: NDArray[Any]) -> Hashes:
     """[N], equal for rows equal in all columns and the target."""
     state = np.full(len(target), 0x9E3779B97F4A7C15, dtype=np.uint64)

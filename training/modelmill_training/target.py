@@ -52,6 +52,17 @@ def decode_target(column: Any, kind: str, task: Task) -> Target:
     return target
 
 
+def no_target(rows: int) -> Target:
+    """Of a table whose rows all count and predict nothing.
+
+    Raises:
+        TrainingFailure: there are too few.
+    """
+    if rows < MIN_ROWS:
+        raise TrainingFailure("too_few_rows", f"Got {rows} rows, expected at least {MIN_ROWS}: add rows.")
+    return Target(np.zeros(rows), None, np.ones(rows, dtype=bool))
+
+
 def label_of(value: object) -> str:
     """How a class is written: booleans as in JSON, whole numbers without a fraction."""
     if isinstance(value, bool):

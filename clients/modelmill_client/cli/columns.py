@@ -41,7 +41,19 @@ def columns_of(signature: Mapping[str, Any]) -> Columns:
     """
     if signature["kind"] == "tensor":
         return PlacedColumns(signature["inputs"])
-    return NamedColumns(signature["features"])
+    if signature["kind"] == "image":
+        raise InvalidInput("the model takes pictures; give files with --image, or base64 as JSON lines with --jsonl")
+    if signature["kind"] == "timeseries":
+        return NamedColumns(history_columns(signature))
+    return (TextColumn if signature["kind"] == "text" else NamedColumns)(signature["features"])
+
+
+def history_columns(signature: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The columns of the rows of history that a forecast is made from: time, series where there are several, value."""
+    forecast = signature["forecast"]
+    typed = {forecast["time"]: "timestamp", forecast["series"]: "category", forecast["value"]: "number"}
+    named = [{"name": name, "type": type_} for name, type_ in typed.items() if name is not None]
+    return [*named, *signature["features"]]
 
 
 class NamedColumns:
@@ -72,6 +84,14 @@ class NamedColumns:
     def instance(self, header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
         """An object of named columns."""
         return to_instance(dict(zip(header, cells, strict=True)), self._features)
+
+
+class TextColumn(NamedColumns):
+    """The one column of texts, in which nothing stands for a missing value."""
+
+    def instance(self, header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+        """An object of one text."""
+        return {name: cell for name, cell in zip(header, cells, strict=True) if name in self._names}
 
 
 class PlacedColumns:

@@ -16,8 +16,6 @@ app = typer.Typer(
     name="datasets", no_args_is_help=True, rich_markup_mode=None, help="Upload data and look at what is in it."
 )
 
-KIND_HELP = "What a row is: tabular."
-
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Id, or name (then the newest of that name).")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
 
@@ -25,12 +23,19 @@ Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
 @command(app, "upload")
 def upload(
     session: Session,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV, JSONL or Parquet.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV, JSONL, Parquet or zip.")
+    ],
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; by default that of the file.")] = None,
-    kind: Annotated[str, typer.Option(help=KIND_HELP)] = "tabular",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="What a row is: tabular, text, image or timeseries; by default image for a zip, else tabular."
+        ),
+    ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        str | None, typer.Option(help="csv, jsonl or parquet; by default what the suffix says.")
+        str | None, typer.Option(help="csv, jsonl, parquet or zip; by default what the suffix says.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Return when the file has been checked.")] = False,
     timeout: Timeout = 900.0,

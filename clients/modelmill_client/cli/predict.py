@@ -1,5 +1,6 @@
 """`modelmill predict`"""
 
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -17,6 +18,9 @@ from modelmill_client.cli.rows import CsvRows, json_lines, json_text, opened, po
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.writers import FORMATS, Writer, make_writer, output
 from modelmill_client.errors import InvalidInput
+
+# More rows of history than a window may be needed where some have no value.
+_SPARE_ROWS = 10
 
 
 class Format(StrEnum):
@@ -54,6 +58,10 @@ def predict(
     json: Annotated[
         str | None, typer.Option("--json", metavar="JSON", help="An instance or a list of them; - reads stdin.")
     ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="A picture as PNG, JPEG or WebP; may be repeated."),
+    ] = None,
     version: Annotated[int | None, typer.Option(min=1, help="A version by its number.")] = None,
     alias: Annotated[str | None, typer.Option(help="A version by its alias; `live` by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .json or .jsonl; by default stdout.")] = None,
@@ -65,15 +73,16 @@ def predict(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per call.")] = 500,
 ) -> None:
-    """Predict rows of a CSV or JSON file, or given as JSON.
+    """Predict rows of a CSV or JSON file, or given as JSON, or pictures.
 
-    Cells of a CSV are converted to what the model expects; columns that it does not know are copied to the output.
+    Cells of a CSV are converted to what the model expects; columns that it does not know are copied to the output. For
+    a model of time series a CSV holds their history, oldest row first; the output has a row for each step ahead.
     """
-    _check(csv, jsonl, json, version, alias)
+    _check((csv, jsonl, json, image), version, alias)
     wanted = format or _form_of(out)
     options = {"version": version, "alias": alias, "top_k": top_k, "thresholds": _thresholds(threshold)}
     with ExitStack() as stack:
-        source = _open(session, stack, model, csv, jsonl, json, options)
+        source = _pictures(image, options) if image else _open(session, stack, model, csv, jsonl, json, options)
         file = stack.enter_context(output(out))
         writer = make_writer(file, wanted or source.form, source.columns, ranked=top_k is not None)
         show = stack.enter_context(counting(session, f"predict {model}", source.size, to_stdout=out is None))
@@ -86,10 +95,10 @@ def register(app: typer.Typer) -> None:
     command(app, "predict", json_flag=False)(predict)
 
 
-def _check(csv: Path | None, jsonl: Path | None, json: str | None, version: int | None, alias: str | None) -> None:
-    given = [source for source in (csv, jsonl, json) if source is not None]
+def _check(inputs: tuple[object, ...], version: int | None, alias: str | None) -> None:
+    given = [source for source in inputs if source]
     if len(given) != 1:
-        raise InvalidInput(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl and --json")
+        raise InvalidInput(f"got {len(given)} inputs, expected exactly one of --csv, --jsonl, --json and --image")
     if version is not None and alias is not None:
         raise InvalidInput("got --version and --alias, expected at most one of them")
 
@@ -146,6 +155,19 @@ def _open(
     return _Source(_bare(instances), [], "json", options, len(instances), lambda rows: rows)
 
 
+def _pictures(files: list[Path], options: dict[str, Any]) -> _Source:
+    """One instance a file, whose name goes before what is predicted for it."""
+    rows = (([str(file)], {"image": _base64(file)}) for file in files)
+    return _Source(rows, ["file"], "csv", options, len(files), lambda count: count)
+
+
+def _base64(file: Path) -> str:
+    try:
+        return b64encode(file.read_bytes()).decode()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from error
+
+
 def _bare(instances: Iterable[Any]) -> Iterator[tuple[list[str], Any]]:
     """Instances that come from no cells."""
     return (([], instance) for instance in instances)
@@ -161,6 +183,8 @@ def _csv_source(session: Session, model: str, file: TextIO, options: dict[str, A
     if rows.unused:
         session.remark(f"not used by the model: {', '.join(rows.unused)}")
     pinned = {**options, "version": found["version"], "alias": None}
+    if signature["kind"] == "timeseries":
+        return _histories(rows, signature["forecast"], pinned)
     batch = signature["inputs"][0]["shape"][0]
     return _Source(
         iter(rows),
@@ -171,6 +195,17 @@ def _csv_source(session: Session, model: str, file: TextIO, options: dict[str, A
         lambda _: position_in(file),
         batch if batch > 0 else None,
     )
+
+
+def _histories(rows: CsvRows, forecast: dict[str, Any], options: dict[str, Any]) -> _Source:
+    """One instance a series, of its last rows; its name goes before what is forecast for it."""
+    column = forecast["series"]
+    histories: dict[str, deque[dict[str, Any]]] = {}
+    for _, row in rows:
+        name = str(row.get(column, ""))
+        histories.setdefault(name, deque(maxlen=forecast["window"] + _SPARE_ROWS)).append(row)
+    found = (([name] if column else [], {"history": list(kept)}) for name, kept in histories.items())
+    return _Source(found, [column] if column else [], "csv", options, len(histories), lambda count: count)
 
 
 def _run(

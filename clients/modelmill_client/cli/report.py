@@ -10,6 +10,7 @@ from modelmill_client.cli.metrics import show_metrics
 from modelmill_client.cli.session import Session
 
 MOST_COLUMNS = 20
+MOST_CLUSTERS = 10
 REPORT_FILE = "report.json"
 
 
@@ -38,16 +39,40 @@ def _save(session: Session, found: dict[str, Any], model: str, version: int, fol
 def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
     session.table(("warning", "what"), ((each["code"], each["message"]) for each in found["warnings"]))
     show_metrics(session, found["metrics"])
-    importance = found["feature_importance"]
-    columns = importance["columns"][:MOST_COLUMNS]
-    session.table(
-        ("column", f"fall of {importance['metric']} when shuffled#"),
-        ((each["column"], each["importance"]) for each in columns),
-    )
+    _show_importance(session, found.get("feature_importance"))
+    if found.get("clusters"):
+        _show_clusters(session, found["clusters"])
+    if found.get("strangest"):
+        ranked = ((each["row"], each["part"], each["score"]) for each in found["strangest"])
+        session.table(("strangest row#", "part", "score#"), ranked)
     for path in written:
         session.say(str(path))
     if not written:
         session.say(f"--out FOLDER saves the pictures: {', '.join(found['pictures'])}")
+
+
+def _show_importance(session: Session, importance: dict[str, Any] | None) -> None:
+    if importance:
+        columns = importance["columns"][:MOST_COLUMNS]
+        session.table(
+            ("column", f"fall of {importance['metric']} when shuffled#"),
+            ((each["column"], each["importance"]) for each in columns),
+        )
+
+
+def _show_clusters(session: Session, clusters: list[dict[str, Any]]) -> None:
+    """How large each cluster is, and what its rows are like: a line for each column."""
+    names = [str(each["cluster"]) for each in clusters]
+    session.table(
+        ("cluster#", "training rows#", "held out#"),
+        ((name, each["rows"]["train"], each["rows"]["test"]) for name, each in zip(names, clusters, strict=True)),
+    )
+    if len(clusters) <= MOST_CLUSTERS:
+        columns = list(clusters[0]["typical"])[:MOST_COLUMNS]
+        session.table(
+            ("typical value", *(f"{name}#" for name in names)),
+            ((column, *(each["typical"].get(column) for each in clusters)) for column in columns),
+        )
 
 
 def register(app: typer.Typer) -> None:

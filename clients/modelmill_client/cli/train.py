@@ -16,17 +16,23 @@ def train(
     session: Session,
     dataset: Annotated[str, typer.Argument(help="Id, or name (then the newest of that name).")],
     model: Annotated[str, typer.Option(help="Name of the model; a new version is added where it exists.")],
-    target: Annotated[str | None, typer.Option(help="The column to predict; by default the dataset's.")] = None,
+    target: Annotated[str | None, typer.Option(help="The column to predict, if any; by default the dataset's.")] = None,
     algorithm: Annotated[
         str | None, typer.Option(help="See `modelmill algorithms`; by default several are tried.")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="regression, binary or multiclass; by default what the target says.")
+        str | None,
+        typer.Option(
+            help="regression, binary, multiclass or forecasting, or without a target clustering or anomaly_detection; "
+            "by default what the target says."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyper-parameter; may be repeated.")
     ] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to use, as a line of CSV; by default all.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Columns to use, as a line of CSV; by default all, in forecasting none.")
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Serve the new version as soon as it is ready.")] = False,
     seed: Annotated[int | None, typer.Option(help="Same seed, same data: same model.")] = None,
     trials: Annotated[
@@ -34,6 +40,11 @@ def train(
     ] = None,
     tune_timeout: Annotated[int | None, typer.Option(help="Seconds that the search may take.")] = None,
     metric: Annotated[str | None, typer.Option(help="What the search is judged by, such as f1 or rmse.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Forecasting: the column of timestamps; by default the only one.")
+    ] = None,
+    series: Annotated[str | None, typer.Option(help="Forecasting: the column that names the series.")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, max=1000, help="Forecasting: steps ahead.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
     """Train a model on a dataset."""
@@ -49,6 +60,9 @@ def train(
         promote=True if promote else None,
         seed=seed,
         tuning=_tuning(trials, tune_timeout, metric),
+        time=time,
+        series=series,
+        horizon=horizon,
     )
     if watch:
         session.remark(f"{job['job_id']} is {job['status']}")

@@ -5,6 +5,7 @@ import math
 import shlex
 from typing import Any
 
+from modelmill_client.cli.columns import history_columns
 from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import cell
@@ -59,7 +60,11 @@ def show_next_calls(session: Session, version: dict[str, Any]) -> None:
 
 def _show_signature(session: Session, signature: dict[str, Any]) -> None:
     """The columns of a trained model; the tensors of an uploaded one, which has no columns."""
-    if signature.get("features"):
+    if forecast := signature.get("forecast"):
+        session.table(("history", "type"), ((each["name"], each["type"]) for each in history_columns(signature)))
+        steps = f"{forecast['horizon']} steps ahead from the last {forecast['window']} points or more of a series"
+        session.say(f"forecasts {steps}; a step is {forecast['frequency']}")
+    elif signature.get("features"):
         session.table(("column", "type"), ((feature["name"], feature["type"]) for feature in signature["features"]))
     elif signature:
         for side in ("input", "output"):

@@ -54,11 +54,12 @@ class CsvWriter(Writer):
     @override
     def _write(self, cells: Sequence[Sequence[str]], answer: dict[str, Any]) -> None:
         for row, prediction in zip(cells, answer["predictions"], strict=True):
-            if self._layout is None:
-                self._layout = _layout(prediction, self._ranked)
-                added = _free_names(self._layout[0], self._columns)
-                self._writer.writerow([escape(name) for name in (*self._columns, *added)])
-            self._writer.writerow([_cell(value) for value in (*row, *self._layout[1](prediction))])
+            for line in _lines(prediction):
+                if self._layout is None:
+                    self._layout = _layout(line, self._ranked)
+                    added = _free_names(self._layout[0], self._columns)
+                    self._writer.writerow([escape(name) for name in (*self._columns, *added)])
+                self._writer.writerow([_cell(value) for value in (*row, *self._layout[1](line))])
 
 
 class JsonLinesWriter(Writer):
@@ -115,6 +116,15 @@ def output(path: Path | None) -> Iterator[TextIO]:
         raise InvalidInput(f"cannot write {path}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _lines(prediction: Prediction) -> list[Prediction]:
+    """A forecast as one line for each step ahead; all others are a line."""
+    if prediction.keys() != {"times", "values", "lower", "upper"} or not isinstance(prediction["times"][0], str):
+        return [prediction]
+    columns = [prediction[name] for name in ("times", "values", "lower", "upper")]
+    names = ("time", "prediction", "lower", "upper")
+    return [dict(zip(names, step, strict=True)) for step in zip(*columns, strict=True)]
 
 
 def _layout(first: Prediction, ranked: bool) -> Layout:

@@ -11,7 +11,7 @@ from modelmill_client.transport import Json, Transport
 from modelmill_client.upload import Progress, check_file, fill_form
 from modelmill_client.waiting import snapshots
 
-FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+FORMATS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".zip": "zip"}
 
 _ENDED = frozenset({"ready", "rejected", "expired", "deleted"})
 _ID = re.compile(r"ds-[0-9a-hjkmnp-tv-z]{26}")
@@ -29,7 +29,7 @@ class Datasets:
         *,
         target: str | None = None,
         name: str | None = None,
-        kind: str = "tabular",
+        kind: str | None = None,
         format: str | None = None,  # noqa: A002 - the name that the API uses
         progress: Progress | None = None,
         wait: bool = False,
@@ -37,7 +37,8 @@ class Datasets:
     ) -> Json:
         """Registers a dataset and sends the file; with `wait`, returns once it is ready.
 
-        The name defaults to the file's, the format to what its suffix says. `progress(sent, size)` counts bytes.
+        The name defaults to the file's, the format to what its suffix says, and the kind (what a row is: tabular, text
+        or image) to image for a zip archive and tabular for the rest. `progress(sent, size)` counts bytes.
 
         Raises:
             InvalidInput: there is no such file, it is empty, or its format is unknown.
@@ -47,7 +48,7 @@ class Datasets:
         path = Path(path)
         check_file(path, "a header and rows")
         form = format or guess_format(path)
-        dataset = self.create(name or default_name(path), kind=kind, format=form, target=target)
+        dataset = self.create(name or default_name(path), kind=kind or _usual_kind(form), format=form, target=target)
         dataset_id = dataset["dataset_id"]
         fill_form(
             dataset["upload"],
@@ -121,6 +122,10 @@ def default_name(path: Path) -> str:
     """A dataset name from a file's name: lower case, everything but letters and digits as '-'."""
     name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:63].rstrip("-")
     return name or "dataset"
+
+
+def _usual_kind(form: str) -> str:
+    return "image" if form == "zip" else "tabular"
 
 
 def guess_format(path: Path) -> str:

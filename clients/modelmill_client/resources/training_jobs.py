@@ -30,11 +30,14 @@ class TrainingJobs:
         promote: bool | None = None,
         seed: int | None = None,
         tuning: Mapping[str, Any] | None = None,
+        time: str | None = None,
+        series: str | None = None,
+        horizon: int | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
         algorithms. `tuning`, such as `{"trials": 30, "timeout_s": 600, "metric": "f1"}` or `{}`, searches for the
-        hyper-parameters that are not given.
+        hyper-parameters that are not given. `time`, `series` and `horizon` are for forecasting.
         """
         optional = {
             "target": target,
@@ -45,6 +48,9 @@ class TrainingJobs:
             "promote": promote,
             "seed": seed,
             "tuning": dict(tuning) if tuning is not None else None,
+            "time": time,
+            "series": series,
+            "horizon": horizon,
         }
         given = {name: value for name, value in optional.items() if value is not None}
         body = {"dataset_id": dataset_id, "model": model, **given}

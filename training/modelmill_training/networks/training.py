@@ -14,11 +14,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from modelmill_training.data import Floats, Integers
+from modelmill_training.data import Floats, Integers, Matrix
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.progress import Progress
 
 EVALUATION_BATCH = 4096
+
+# Batches among whose rows sequences of like length are sought.
+POOL = 50
 
 # Long trainings tell only about this many epochs.
 MAX_REPORTS = 500
@@ -26,10 +29,14 @@ MAX_REPORTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What is learned from: inputs [N, ...], and values or class indexes [N]."""
+    """What is learned from: inputs [N, ...], and values [N] or [N, outputs], or class indexes [N].
+
+    lengths: [N] where inputs are sequences, whose batches then hold about equally long ones.
+    """
 
     inputs: NDArray[Any]
-    target: Floats | Integers
+    target: Floats | Integers | Matrix
+    lengths: Integers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +58,11 @@ class Trainer:
     """Trains one net on one set of rows.
 
     Args:
-        net: called with a batch of features, gives probabilities [N, classes] or values [N, 1].
+        net: called with a batch of features, gives probabilities [N, classes] or values [N, outputs].
         optimizer: a Keras optimizer.
         classes: how many there are, 0 for values.
         weights: [classes] what an error on each class counts, or None where all count alike.
+        evaluation_batch: rows that are evaluated at once.
         prepare: what a batch of training inputs goes through before the net sees it, such as augmentation.
     """
 
@@ -65,12 +73,14 @@ class Trainer:
         *,
         classes: int,
         weights: Floats | None = None,
+        evaluation_batch: int = EVALUATION_BATCH,
         prepare: Callable[[Any], Any] = lambda inputs: inputs,
     ) -> None:
         self._net = net
         self._optimizer = optimizer
         self._classification = bool(classes)
         self._weights = None if weights is None else tf.constant(weights, tf.float32)
+        self._evaluation_batch = evaluation_batch
         self._prepare = prepare
         losses = keras.losses
         self._loss = losses.SparseCategoricalCrossentropy() if classes else losses.MeanSquaredError()
@@ -103,7 +113,7 @@ class Trainer:
         best = _Best(self._net, schedule.patience if len(validation.target) else 0)
         end = math.inf if schedule.seconds is None else time.monotonic() + schedule.seconds
         for epoch in range(1, schedule.epochs + 1):
-            order = tf.constant(random.permutation(len(train.target)).astype(np.int32))
+            order = tf.constant(_order(train, schedule.batch_size, random).astype(np.int32))
             metrics = self._named(self._train_epoch(*arrays, order, tf.constant(schedule.batch_size)))
             if len(validation.target):
                 metrics |= self._named(self._evaluate(*held_out), "val_")
@@ -144,15 +154,15 @@ class Trainer:
         """Mean loss and accuracy, nothing moves."""
         rows = tf.shape(target)[0]
         loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
-        for start in tf.range(0, rows, EVALUATION_BATCH):
-            truth = target[start : start + EVALUATION_BATCH]
-            predicted = self._net(features[start : start + EVALUATION_BATCH], training=False)
-            loss_sum += self._total_loss(truth, predicted) * tf.cast(tf.size(truth), tf.float32)
+        for start in tf.range(0, rows, self._evaluation_batch):
+            truth = target[start : start + self._evaluation_batch]
+            predicted = self._net(features[start : start + self._evaluation_batch], training=False)
+            loss_sum += self._total_loss(truth, predicted) * tf.cast(tf.shape(truth)[0], tf.float32)
             correct += self._correct(truth, predicted)
         return loss_sum / tf.cast(rows, tf.float32), correct / tf.cast(rows, tf.float32)
 
     def _total_loss(self, truth: Any, predicted: Any) -> Any:
-        shaped = truth if self._classification else tf.expand_dims(truth, 1)
+        shaped = tf.expand_dims(truth, 1) if truth.shape.rank == 1 and not self._classification else truth
         weights = None if self._weights is None else tf.gather(self._weights, truth)
         return tf.add_n([self._loss(shaped, predicted, weights), *self._net.losses])
 
@@ -161,6 +171,25 @@ class Trainer:
             return tf.constant(0.0)
         hits = tf.equal(tf.argmax(predicted, axis=1, output_type=tf.int32), truth)
         return tf.reduce_sum(tf.cast(hits, tf.float32))
+
+
+def _order(examples: Examples, batch_size: int, random: np.random.Generator) -> Integers:
+    """[N] a new order of the rows; of sequences, batches of about equally long ones."""
+    order = random.permutation(len(examples.target))
+    if examples.lengths is None:
+        return order
+    pools = np.split(order, range(POOL * batch_size, len(order), POOL * batch_size))
+    batches = [
+        batch
+        for pool in pools
+        for batch in np.split(
+            pool[np.argsort(examples.lengths[pool], kind="stable")], range(batch_size, len(pool), batch_size)
+        )
+    ]
+    # The last batch may be smaller: where another place than the last is taken by it, batches are cut differently.
+    last = batches.pop()
+    random.shuffle(batches)
+    return np.concatenate([*batches, last])
 
 
 class _Best:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,57 @@ def _tuning_importance(axes: Axes, report: dict[str, Any]) -> None:
     axes.set(title="Importance of the hyper-parameters", xlabel="share of the difference between trials")
 
 
+def _clusters(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["projection"]
+    x, y, clusters = zip(*found["points"], strict=True)
+    axes.scatter(x, y, s=10, alpha=0.7, c=clusters, cmap="tab20", vmin=0, vmax=max(19, *clusters))
+    for number, (across, up) in enumerate(found["centres"]):
+        axes.text(across, up, str(number), ha="center", va="center", weight="bold", bbox={"alpha": 0.6, "fc": "white"})
+    shares = [*(f" ({share:.0%} of the variance)" for share in found["explained"]), ""]
+    names = {"xlabel": f"first component{shares[0]}", "ylabel": f"second component{shares[1]}"}
+    axes.set(title="Clusters, held-out rows", **names)
+
+
+def _silhouettes(axes: Axes, report: dict[str, Any]) -> None:
+    tried = report["silhouettes"]
+    axes.plot([each["clusters"] for each in tried], [each["silhouette"] for each in tried], marker="o")
+    axes.set(title="Silhouette, training rows", xlabel="clusters", ylabel="silhouette")
+
+
+def _scores(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["score_histogram"]
+    axes.stairs(found["counts"], found["edges"], fill=True)
+    axes.axvline(report["threshold"], color="tab:red", linestyle="--", label=f"threshold {report['threshold']:.4g}")
+    axes.set_yscale("symlog", linthresh=1)
+    axes.legend()
+    axes.set(title="Scores, held-out rows", xlabel="score", ylabel="rows")
+
+
+def _forecast(axes: Axes, report: dict[str, Any]) -> None:
+    """The first one; the report has more."""
+    found = report["forecasts"][0]
+    past, ahead = (_moments(found[name]) for name in ("past_times", "times"))
+    axes.plot(past, found["past"], color="grey", label="history")
+    axes.fill_between(ahead, found["lower"], found["upper"], alpha=0.25, label=f"{report['level']:.0%} interval")
+    axes.plot(ahead, found["values"], label="forecast")
+    truth = [float("nan") if value is None else value for value in found["truth"]]
+    axes.plot(ahead, truth, color="black", marker=".", label="truth")
+    axes.tick_params(axis="x", rotation=30)
+    axes.legend(fontsize="small")
+    axes.set(title=f"Forecast of held-out steps {_name(found['series'])}")
+
+
+def _moments(times: list[str]) -> Any:
+    return [datetime.fromisoformat(time) for time in times]
+
+
+def _error_by_step(axes: Axes, report: dict[str, Any]) -> None:
+    for name, errors in report["error_by_step"].items():
+        axes.plot(range(1, len(errors) + 1), [float("nan") if each is None else each for each in errors], label=name)
+    axes.legend()
+    axes.set(title="Error by step ahead, held-out origins", xlabel="step", ylabel="mae", ylim=(0, None))
+
+
 def _name(text: str) -> str:
     """Short; matplotlib leaves names that begin with an underscore out of a legend."""
     short = text if len(text) <= MAX_NAME else text[: MAX_NAME - 1] + "…"
@@ -152,8 +204,13 @@ PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict
     ("calibration", _present("calibration"), _calibration),
     ("residuals", _present("residuals", "truth"), _residuals),
     ("truth_and_prediction", _present("residuals", "truth"), _truth_and_prediction),
+    ("forecast", _present("forecasts"), _forecast),
+    ("error_by_step", _present("error_by_step"), _error_by_step),
     ("learning_curve", _present("learning_curve"), _learning_curve),
     ("tuning_history", _present("tuning", "history"), _tuning_history),
     ("tuning_importance", _present("tuning", "importances"), _tuning_importance),
+    ("clusters", _present("projection", "points"), _clusters),
+    ("silhouettes", _present("silhouettes"), _silhouettes),
+    ("scores", _present("score_histogram"), _scores),
     ("feature_importance", _present("feature_importance", "columns"), _feature_importance),
 ]

@@ -28,17 +28,18 @@ ID_WORDS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-def offered_columns(schema: Schema, target: str, features: list[str] | None) -> list[Column]:
-    """The columns to choose from, in file order.
+def offered_columns(schema: Schema, left_out: str | None, features: list[str] | None) -> list[Column]:
+    """The columns to choose from, in file order; `left_out` is the target, or what would be one.
 
     Raises:
         TrainingFailure: a column does not exist.
     """
-    unknown = [name for name in [target, *(features or [])] if schema.column(name) is None]
+    named = [*([left_out] if left_out else []), *(features or [])]
+    unknown = [name for name in named if schema.column(name) is None]
     if unknown:
         raise TrainingFailure("unknown_column", f"The dataset has no column {unknown[0]!r}.")
     return [
-        column for column in schema.columns if column.name != target and (features is None or column.name in features)
+        column for column in schema.columns if column.name != left_out and (features is None or column.name in features)
     ]
 
 

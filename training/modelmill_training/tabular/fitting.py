@@ -1,12 +1,15 @@
 """Fitting a model by name, with the target brought to a scale on which float32 sums keep their digits."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from modelmill_training.data import Floats, Matrix
 from modelmill_training.onnx_graph import DOUBLE, GraphBuilder, doubles
+from modelmill_training.progress import Progress
 from modelmill_training.tabular.algorithms import Builder, Model, Request, Rows, builder
 
 # A target whose values lie further than this many deviations from zero is standardised for every algorithm.
@@ -34,12 +37,18 @@ class StandardisedTarget:
 
 def fit(algorithm: str, request: Request) -> Model:
     """The fitted model of a catalogue entry; what libraries warn of goes to the job's log."""
+    with warnings_logged(request.progress):
+        return _fit(builder(algorithm), request)
+
+
+@contextmanager
+def warnings_logged(progress: Progress) -> Iterator[None]:
+    """What libraries warn of goes to the job's log."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("once")
-        model = _fit(builder(algorithm), request)
+        yield
     for warning in caught:
-        request.progress.log(f"{warning.category.__name__}: {warning.message}")
-    return model
+        progress.log(f"{warning.category.__name__}: {warning.message}")
 
 
 def _fit(module: Builder, request: Request) -> Model:

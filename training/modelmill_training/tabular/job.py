@@ -1,7 +1,7 @@
 """A job on a table."""
 
 from modelmill.datasets.schema import Schema
-from modelmill.jobs.catalogue import AUTO
+from modelmill.jobs.catalogue import AUTO, unsupervised
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.signature import tabular_signature
 from modelmill_training import bundle
@@ -15,17 +15,24 @@ from modelmill_training.tabular.trained import Trained, train
 def run(environment: Environment, spec: TrainingSpec, schema: Schema, progress: Progress) -> Outcome:
     """See `job.Family`."""
     prepared = prepare(environment, spec, schema, progress)
+    return _outcome(prepared, _train(prepared, spec, progress))
+
+
+def _train(prepared: Prepared, spec: TrainingSpec, progress: Progress) -> Trained:
+    """Each way imports its own libraries."""
+    if spec.task in unsupervised.TASKS:
+        from modelmill_training.tabular.unsupervised.learn import learn
+
+        return learn(prepared, spec, progress)
     if spec.algorithm == AUTO:
-        from modelmill_training.tabular.auto import choose  # a single algorithm does not need it
+        from modelmill_training.tabular.auto import choose
 
-        trained = choose(prepared, spec, progress)
-    elif spec.tuning is not None:
-        from modelmill_training.tabular.tuned import train_tuned  # imports Optuna
+        return choose(prepared, spec, progress)
+    if spec.tuning is not None:
+        from modelmill_training.tabular.tuned import train_tuned
 
-        trained = train_tuned(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
-    else:
-        trained = train(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
-    return _outcome(prepared, trained)
+        return train_tuned(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
+    return train(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
 
 
 def _outcome(prepared: Prepared, trained: Trained) -> Outcome:
@@ -34,7 +41,7 @@ def _outcome(prepared: Prepared, trained: Trained) -> Outcome:
         algorithm=trained.algorithm,
         hyperparameters=trained.hyperparameters,
         graph=trained.graph,
-        signature=tabular_signature(features, labels),
+        signature=tabular_signature(features, trained.outputs),
         labels=labels,
         metrics=trained.metrics,
         parity=trained.parity,

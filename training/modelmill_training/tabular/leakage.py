@@ -8,6 +8,7 @@ from modelmill.models.signature import Feature
 from modelmill_training.data import Floats, Integers, Matrix
 from modelmill_training.metrics import SCORE, evaluate
 from modelmill_training.report.warnings import Finding, warning
+from modelmill_training.split import sample
 from modelmill_training.tabular.prepare import Prepared
 
 # A column on which a small tree scores this high leaves nothing for the others to say.
@@ -21,8 +22,8 @@ def leakage(task: Task, prepared: Prepared, seed: int) -> list[Finding]:
     features = prepared.preprocessing.features
     if len(features) < 2:
         return []
-    train = _sample(prepared.split.train, seed)
-    test = _sample(np.concatenate([prepared.split.validation, prepared.split.test]), seed)
+    train = sample(prepared.split.train, MAX_ROWS, seed)
+    test = sample(np.concatenate([prepared.split.validation, prepared.split.test]), MAX_ROWS, seed)
     values, labels, metric = prepared.target.values, prepared.target.labels, SCORE[task]
     learned, asked = (prepared.rows(rows, scaled=False).features for rows in (train, test))
     found = []
@@ -55,9 +56,3 @@ def _places(features: list[Feature], vocabularies: list[list[str]]) -> list[tupl
     return [
         (feature, slice(end - width, end)) for feature, width, end in zip(numeric + others, widths, ends, strict=True)
     ]
-
-
-def _sample(rows: Integers, seed: int) -> Integers:
-    if len(rows) <= MAX_ROWS:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))

@@ -1,5 +1,7 @@
 """From a fitted model to one self-contained graph: preprocessing, estimator, outputs."""
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 
@@ -18,12 +20,21 @@ from modelmill_training.tabular.features import LIMIT, Preprocessing, categorica
 
 
 def export(preprocessing: Preprocessing, model: Model, *, scaled: bool, labels: list[str] | None) -> bytes:
-    """The serialized graph with the inputs and outputs of `tabular_signature`."""
+    """The serialized graph; its outputs are the class and its probabilities, or without labels a value."""
+
+    def write(builder: GraphBuilder, features: str) -> list[onnx.ValueInfoProto]:
+        return _write_outputs(builder, model.write(builder, features), labels)
+
+    return build(preprocessing, write, scaled=scaled)
+
+
+def build(
+    preprocessing: Preprocessing, write: Callable[[GraphBuilder, str], list[onnx.ValueInfoProto]], *, scaled: bool
+) -> bytes:
+    """The serialized graph that takes a table's inputs; `write` appends what follows on its features."""
     builder = GraphBuilder()
-    inputs = _inputs(preprocessing)
-    features = write_preprocessing(builder, preprocessing, scaled=scaled)
-    outputs = _write_outputs(builder, model.write(builder, features), labels)
-    graph = builder.build(inputs, outputs)
+    outputs = write(builder, write_preprocessing(builder, preprocessing, scaled=scaled))
+    graph = builder.build(_inputs(preprocessing), outputs)
     onnx.checker.check_model(graph)
     return bytes(graph.SerializeToString())
 

@@ -1,6 +1,7 @@
 """From the dataset's files to a split table with its preprocessing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,12 @@ from modelmill_training.split import Split, hash_rows, split_rows
 from modelmill_training.tabular.algorithms import Rows
 from modelmill_training.tabular.columns import choose_features, is_id_like, offered_columns
 from modelmill_training.tabular.features import Preprocessing, fit_preprocessing
-from modelmill_training.target import Target, decode_target
+from modelmill_training.target import Target, decode_target, no_target
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """All rows that have a target, dealt into parts, and what was learned from the training part.
+    """All rows that have a target, or all where there is none, dealt into parts, and what the training part says.
 
     present_rows: [N] the place of each row in the dataset.
     """
@@ -59,12 +60,11 @@ def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progre
     Raises:
         TrainingFailure: nothing can be learned from this.
     """
-    name = spec.target or ""
-    offered = offered_columns(schema, name, spec.features)
-    arrow = read_arrow(environment.data_file, schema, [name, *(column.name for column in offered)])
+    offered = offered_columns(schema, spec.target or spec.ignored_target, spec.features)
+    targets = [spec.target] if spec.target else []
+    arrow = read_arrow(environment.data_file, schema, [*targets, *(column.name for column in offered)])
     progress.report("prepare")
-    kinds = {column.name: column.type for column in schema.columns}
-    target = decode_target(arrow.column(name), kinds[name], spec.task)
+    target = _target(arrow, schema, spec)
     columns = {column.name: decode_column(arrow.column(column.name), column.type) for column in offered}
     table = Table(len(target.present), columns).take(target.present)
     asked_for = spec.features is not None
@@ -72,9 +72,16 @@ def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progre
     identity = hash_rows([values for name, values in table.columns.items() if name not in id_like], target.values)
     split = split_rows(identity, target.strata, spec.seed)
     if len(split.test) == 0:
-        message = "Every class occurs only once, or in rows that repeat each other: nothing is left to test on."
-        raise TrainingFailure("too_few_rows", message)
+        rows = "Every class occurs only once, or in rows" if spec.target else "There are only rows"
+        raise TrainingFailure("too_few_rows", f"{rows} that repeat each other: nothing is left to test on.")
     training = table.take(split.train)
     features, dropped = choose_features(offered, id_like, training)
     preprocessing = fit_preprocessing(features, training)
     return Prepared(schema, table, target, split, preprocessing, dropped, np.flatnonzero(target.present))
+
+
+def _target(arrow: Any, schema: Schema, spec: TrainingSpec) -> Target:
+    if spec.target is None:
+        return no_target(arrow.num_rows)
+    kinds = {column.name: column.type for column in schema.columns}
+    return decode_target(arrow.column(spec.target), kinds[spec.target], spec.task)

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from modelmill.models.manifest import Task
-from modelmill_training.data import Floats, Integers, Table
+from modelmill_training.data import Floats, Table
 from modelmill_training.metrics import SCORE, evaluate
 from modelmill_training.report import curves
 from modelmill_training.report.warnings import overfitting, small_parts
+from modelmill_training.split import sample
 from modelmill_training.tabular.importance import permutation_importance
 from modelmill_training.tabular.leakage import leakage
 from modelmill_training.tabular.prepare import Prepared
@@ -37,7 +36,7 @@ class Evidence:
 def build(evidence: Evidence) -> dict[str, Any]:
     """The report, JSON-ready; what the rows do not allow is left out or empty."""
     prepared = evidence.prepared
-    rows = _sample(prepared.split.test, evidence.seed)
+    rows = sample(prepared.split.test, MAX_ROWS, evidence.seed)
     table, truth = prepared.table.take(rows), prepared.target.values[rows]
     scores = evidence.predict(table)
     warnings = [
@@ -74,9 +73,3 @@ def _scorer(evidence: Evidence, truth: Any) -> Callable[[Table], float | None]:
 def _used(prepared: Prepared, table: Table) -> Table:
     names = [feature.name for feature in prepared.preprocessing.features]
     return Table(table.rows, {name: table.columns[name] for name in names})
-
-
-def _sample(rows: Integers, seed: int) -> Integers:
-    if len(rows) <= MAX_ROWS:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, MAX_ROWS, replace=False))

@@ -1,15 +1,18 @@
 """One algorithm trained, evaluated, exported and held against its own graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from modelmill.jobs.spec import TrainingSpec
+from modelmill.models.signature import Tensor, class_outputs, value_outputs
 from modelmill_training import bundle, parity, session
 from modelmill_training.data import Floats, Integers, Table
 from modelmill_training.metrics import evaluate
 from modelmill_training.progress import Progress
+from modelmill_training.split import sample
 from modelmill_training.tabular import onnx_export, report
 from modelmill_training.tabular.algorithms import Model, Request, builder
 from modelmill_training.tabular.fitting import fit
@@ -26,6 +29,7 @@ class Trained:
     algorithm: str
     hyperparameters: dict[str, Any]
     graph: bytes
+    outputs: list[Tensor]
     metrics: dict[str, dict[str, Any]]
     parity: dict[str, Any]
     placement: dict[str, Any]
@@ -85,17 +89,18 @@ def train(
     graph = onnx_export.export(prepared.preprocessing, fitted.model, scaled=fitted.scaled, labels=labels)
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    agreement, placement = _check_graph(fitted, graph)
+    agreement, placement = check_graph(prepared, graph, lambda rows, outputs: _compare(fitted, rows, outputs))
     parity.require(agreement)
     progress.report("report")
     return Trained(
         algorithm=algorithm,
         hyperparameters=fitted.hyperparameters,
         graph=graph,
+        outputs=value_outputs() if labels is None else class_outputs(labels),
         metrics=metrics,
         parity=agreement,
         placement=placement,
-        reference=_reference(fitted, spec.seed),
+        reference=reference(prepared, fitted.predict, spec.seed),
         libraries=builder(algorithm).LIBRARIES,
         report=report.build(
             report.Evidence(
@@ -147,8 +152,10 @@ def _evaluate(fitted: Fitted, seed: int) -> dict[str, dict[str, Any]]:
     return {name: evaluate(target.values[rows], fitted.predict(rows), target.labels) for name, rows in parts.items()}
 
 
-def _check_graph(fitted: Fitted, graph: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    prepared = fitted.prepared
+def check_graph(
+    prepared: Prepared, graph: bytes, compare: Callable[[Integers, dict[str, Any]], dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parity report on held-out rows, and what a run costs; `compare` makes it of rows and the graph's outputs."""
     held_out = np.concatenate([prepared.split.test, prepared.split.validation])
     rows = sample(held_out, parity.MAX_ROWS, prepared.split.seed)
     inputs = prepared.preprocessing.inputs(prepared.table.take(rows))
@@ -156,29 +163,24 @@ def _check_graph(fitted: Fitted, graph: bytes) -> tuple[dict[str, Any], dict[str
     opened = session.open_session(graph)
     outputs = session.predict(opened, inputs)
     memory = max(0, session.resident_bytes() - before)
-    source = fitted.predict(rows)
-    labels = prepared.target.labels
-    if labels is None:
-        agreement = parity.compare_values(source, outputs, prepared.deviation)
-    else:
-        agreement = parity.compare_probabilities(source, outputs, labels)
+    agreement = compare(rows, outputs)
     for entry in agreement["worst"]:
         entry["row"] = int(prepared.present_rows[rows[entry["row"]]])
     latency = session.latency_us(opened, inputs)
     return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
 
 
-def _reference(fitted: Fitted, seed: int) -> dict[str, Any]:
-    prepared = fitted.prepared
+def _compare(fitted: Fitted, rows: Integers, outputs: dict[str, Any]) -> dict[str, Any]:
+    source, labels = fitted.predict(rows), fitted.prepared.target.labels
+    if labels is None:
+        return parity.compare_values(source, outputs, fitted.prepared.deviation)
+    return parity.compare_probabilities(source, outputs, labels)
+
+
+def reference(prepared: Prepared, predict: Callable[[Integers], Any], seed: int) -> dict[str, Any]:
+    """Training rows and their scores, which admission holds the graph against; `predict` gives [N, scores]."""
     features = prepared.preprocessing.features
     limit = min(bundle.REFERENCE_ROWS, max(1, bundle.REFERENCE_VALUES // len(features)))
     rows = sample(prepared.split.train, limit, seed)
     values = bundle.reference_values(prepared.table.take(rows), features)
-    return {"rows": values, "scores": fitted.predict(rows).tolist()}
-
-
-def sample(rows: Integers, limit: int, seed: int) -> Integers:
-    """At most `limit` of the rows, ascending."""
-    if len(rows) <= limit:
-        return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    return {"rows": values, "scores": predict(rows).tolist()}

@@ -58,7 +58,7 @@ class ReadLimits:
 
 
 def check_content(path: Path, form: str) -> None:
-    """Refuse a file whose first bytes say that it is something else than `form` (csv, jsonl, parquet).
+    """Refuse a file whose first bytes say that it is something else than `form` (csv, jsonl, parquet, zip).
 
     Raises:
         Rejected: `empty_file`, `type_mismatch`, or `encoding` for UTF-16 and UTF-32.
@@ -70,6 +70,9 @@ def check_content(path: Path, form: str) -> None:
     found = _content(head)
     if form == "parquet":
         if not head.startswith(b"PAR1"):
+            raise Rejected((_mismatch(form, found or "not"),))
+    elif form == "zip":
+        if not head.startswith(b"PK\x03\x04"):
             raise Rejected((_mismatch(form, found or "not"),))
     elif head.startswith(_WIDE_TEXT):
         raise Rejected((Problem("encoding", "the file is UTF-16 or UTF-32; save it as UTF-8", line=1),))

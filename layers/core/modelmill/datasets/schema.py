@@ -19,6 +19,7 @@ PARQUET_TYPES: dict[str, str] = {
     "boolean": "BOOLEAN",
     "text": "VARCHAR",
     "timestamp": "TIMESTAMP",
+    "image": "BLOB",
 }
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-ColumnType = Literal["number", "integer", "category", "boolean", "text", "timestamp"]
+ColumnType = Literal["number", "integer", "category", "boolean", "text", "timestamp", "image"]
 COLUMN_TYPES: tuple[str, ...] = get_args(ColumnType)
 
 # What pandas reads as missing, too, and spaces.

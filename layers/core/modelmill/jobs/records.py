@@ -54,6 +54,7 @@ class Job:
     created_at: str
     updated_at: str
     queued_until: int
+    ignored_target: str | None = None
     attempt: int = 1
     looks: int = 0
     stop_requested: bool = False
@@ -61,6 +62,9 @@ class Job:
     failure: dict[str, str] | None = None
     model_version: int | None = None
     tuning: dict[str, Any] | None = None
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
     @property
     def ended(self) -> bool:

@@ -15,7 +15,10 @@ class TrainingSpec:
 
     algorithm: a name of the catalogue, or `auto`, which tries several within `time_budget_s` seconds.
     target: the column to be predicted; None where the task needs none.
-    features: the columns to use; None means every column but the target.
+    features: the columns to use; None means every column but the target, and none in forecasting.
+    ignored_target: what the dataset calls its target where the task needs none; it is not learned from.
+    time, series: of forecasting, the column of timestamps and the one that names the series, None for a single series.
+    horizon: of forecasting, how many steps ahead; None means one season.
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
     tuning: what `jobs.tuning` resolves, or None where nothing is searched; `hyperparameters` are then those only
         that the search leaves as they are.
@@ -33,9 +36,13 @@ class TrainingSpec:
     features: list[str] | None
     seed: int
     catalogue_version: int
+    ignored_target: str | None = None
     time_budget_s: int = 600
     max_model_bytes: int = 250 * 1024 * 1024
     tuning: dict[str, Any] | None = None
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "TrainingSpec":

@@ -50,6 +50,9 @@ class NewJob:
     promote: bool = False
     seed: int | None = None
     tuning: dict[str, Any] | None = None
+    time: str | None = None
+    series: str | None = None
+    horizon: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,9 @@ def describe(job: Job) -> dict[str, Any]:
         "seed",
         "promote",
     )
-    optional = ("features", "tuning", "reason", "failure", "model_version")
+    optional = (
+        "features", "ignored_target", "time", "series", "horizon", "tuning", "reason", "failure", "model_version"
+    )  # fmt: skip
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
 
@@ -144,12 +149,12 @@ def _ready_dataset(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
 
 def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob) -> Job:
     schema = files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
-    asked = Asked(new.target or dataset.target, new.features, new.task, new.algorithm)
+    asked = Asked(new.target, new.features, new.task, new.algorithm, dataset.target, new.time, new.series, new.horizon)
     _check_task(schema.kind, new.task)
-    target, task = decide(schema, asked)
-    _check_algorithm(new.algorithm, schema.kind, task)
+    decision = decide(schema, asked)
+    _check_algorithm(new.algorithm, schema.kind, decision.task)
     complete = resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters)
-    tuning = resolve_tuning(schema.kind, new.algorithm, task, new.hyperparameters, new.tuning)
+    tuning = resolve_tuning(schema.kind, new.algorithm, decision.task, new.hyperparameters, new.tuning)
     now = time.time()
     return Job(
         tenant=dataset.tenant,
@@ -158,8 +163,8 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         dataset_id=dataset.dataset_id,
         dataset_sha256=dataset.sha256 or "",
         kind=schema.kind,
-        target=target,
-        task=task,
+        target=decision.target,
+        task=decision.task,
         algorithm=new.algorithm,
         hyperparameters=_decided(new, complete) if tuning else complete,
         features=new.features,
@@ -172,6 +177,10 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         updated_at=iso(now),
         queued_until=int(now) + QUEUE_SECONDS,
         tuning=tuning,
+        ignored_target=decision.ignored_target,
+        time=decision.time,
+        series=new.series,
+        horizon=new.horizon,
     )
 
 

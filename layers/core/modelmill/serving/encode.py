@@ -42,6 +42,8 @@ def encoder(manifest: Manifest) -> Encoder:
     """The encoder for what the manifest says of the model's outputs."""
     if manifest.labels:
         return _classifier(manifest.labels, manifest.signature.outputs)
+    if manifest.task == "forecasting":
+        return _forecaster(manifest.signature)
     return _regressor() if manifest.task == "regression" else _tensors(manifest.signature)
 
 
@@ -90,6 +92,20 @@ def _regressor() -> Encoder:
 
     one = answer_bytes(orjson.dumps({"value": _LONG_NUMBER})) + 1
     return Encoder(["value"], predictions, _largest_batch(one))
+
+
+def _forecaster(signature: Signature) -> Encoder:
+    """Times are ISO 8601 in UTC; the other outputs are numbers, one per step."""
+    names = [output.name for output in signature.outputs]
+
+    def predictions(arrays: Outputs, _count: int) -> Predictions:
+        times = arrays[0].round().astype("datetime64[s]")
+        columns = [[[f"{moment}Z" for moment in row] for row in times.astype(str).tolist()]]
+        columns += [array.tolist() for array in arrays[1:]]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    one = sum(_LONG_NUMBER_BYTES * output.shape[1] for output in signature.outputs)
+    return Encoder(names, predictions, _largest_batch(one))
 
 
 def _tensors(signature: Signature) -> Encoder:

@@ -19,6 +19,7 @@ _JSON_NAMES: dict[type, str] = {
     str: "a string",
     list: "an array",
     dict: "an object",
+    bytes: "a picture",
 }
 
 _EXPECTED: dict[str, tuple[tuple[type, ...], str]] = {

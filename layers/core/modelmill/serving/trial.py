@@ -20,7 +20,14 @@ TOLERANCE = 1e-4
 MAX_ROWS = 200
 RUN_SECONDS = 30.0
 
-_ORT_TYPES = {"FP64": "tensor(double)", "FP32": "tensor(float)", "BYTES": "tensor(string)"}
+_ORT_TYPES = {
+    "FP64": "tensor(double)",
+    "FP32": "tensor(float)",
+    "BYTES": "tensor(string)",
+    "BOOL": "tensor(bool)",
+    "UINT8": "tensor(uint8)",
+    "INT64": "tensor(int64)",
+}
 
 
 class TrialFailed(Exception):
@@ -114,4 +121,5 @@ def _form(tensor: Tensor) -> tuple[str, int, list[int]]:
 
 
 def _node_form(node: Any) -> tuple[str, int, list[int]]:
-    return (node.type, len(node.shape), node.shape[1:])
+    """Dimensions that vary have names in the graph."""
+    return (node.type, len(node.shape), [size if isinstance(size, int) else -1 for size in node.shape[1:]])

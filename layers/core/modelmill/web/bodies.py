@@ -15,6 +15,7 @@ from modelmill.models.uploads import FORMATS, MAX_LABELS, MIN_LABELS
 MAX_TEXT = 500
 MAX_COLUMN_NAME = 500
 MAX_FEATURES = 1000
+MAX_HORIZON = 1000
 
 
 class Body(BaseModel):
@@ -56,7 +57,7 @@ class TrainingJobBody(Body):
     model: str = Field(max_length=63, description=f"matches {NAME_PATTERN}")
     target: str | None = Field(None, max_length=MAX_COLUMN_NAME, description="default: the dataset's")
     features: list[str] | None = Field(
-        None, min_length=1, max_length=MAX_FEATURES, description="default: all but the target"
+        None, min_length=1, max_length=MAX_FEATURES, description="default: all but the target; of forecasting none"
     )
     # Checked in `jobs.submit`, which knows which tasks go with which kind of dataset.
     task: str = Field("auto", json_schema_extra={"enum": [AUTO, *get_args(Task)]})
@@ -65,6 +66,15 @@ class TrainingJobBody(Body):
     promote: bool = Field(False, description="make the version live when it is ready")
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     tuning: TuningBody | None = Field(None, description="search for the hyper-parameters that are not given")
+    time: str | None = Field(
+        None, max_length=MAX_COLUMN_NAME, description="forecasting: the timestamps; default: the only timestamp column"
+    )
+    series: str | None = Field(
+        None, max_length=MAX_COLUMN_NAME, description="forecasting: names the series; default: a single series"
+    )
+    horizon: int | None = Field(
+        None, ge=1, le=MAX_HORIZON, description="forecasting: steps ahead; default: one season, or 12 without seasons"
+    )
 
 
 class VersionBody(Body):

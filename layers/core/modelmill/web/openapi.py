@@ -58,6 +58,15 @@ _PREDICTION: dict[str, Any] = {
             },
         },
         {"type": "object", "required": ["value"], "properties": {"value": {"type": "number"}}},
+        {
+            "type": "object",
+            "description": "of time series; a value for each step ahead",
+            "required": ["times", "lower", "upper", "values"],
+            "properties": {
+                "times": {"type": "array", "items": {"type": "string", "format": "date-time"}},
+                **{name: {"type": "array", "items": {"type": "number"}} for name in ("lower", "upper", "values")},
+            },
+        },
         {"type": "object", "description": "outputs of an uploaded model by name", "additionalProperties": True},
     ]
 }

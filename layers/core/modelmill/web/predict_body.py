@@ -22,6 +22,8 @@ MAX_BODY_BYTES = 6_000_000
 MAX_INSTANCES = 10_000
 
 _JSON = "application/json"
+# The whole body is then one instance, for the version that is live.
+_PICTURES = ("image/jpeg", "image/png", "image/webp")
 _FIELDS = frozenset({"instances", "version", "alias", "top_k", "thresholds"})
 _CHOICE = frozenset({"top_k", "thresholds"})
 
@@ -42,8 +44,13 @@ def read_predict_body(headers: dict[str, str], body: bytes) -> PredictBody:
         UnsupportedMediaType, TooLarge, MalformedRequest, InvalidRequest, InvalidName.
     """
     content_type = headers.get("content-type", _JSON)
-    if content_type != _JSON and content_type.partition(";")[0].strip().lower() != _JSON:
-        raise UnsupportedMediaType(f"send the body as application/json, not {content_type[:80]!r}")
+    if content_type != _JSON:
+        form = content_type.partition(";")[0].strip().lower()
+        if form not in (_JSON, *_PICTURES):
+            forms = f"application/json, or a picture for a model of pictures as {', '.join(_PICTURES)}"
+            raise UnsupportedMediaType(f"send the body as {forms}; not as {content_type[:80]!r}")
+        if form in _PICTURES:
+            return PredictBody([body], None, LIVE, None)
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge(f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are read; send fewer instances")
     if coding := headers.get("content-encoding"):

@@ -6,7 +6,7 @@ Adding an algorithm is one entry in the module of its kind of dataset and one bu
 from typing import Any
 
 from modelmill.errors import FieldError, InvalidRequest
-from modelmill.jobs.catalogue import tabular
+from modelmill.jobs.catalogue import image, tabular, text, timeseries, unsupervised
 from modelmill.jobs.catalogue.entry import AUTO, Algorithm, search_spaces
 
 __all__ = [
@@ -22,7 +22,13 @@ __all__ = [
 
 CATALOGUE_VERSION = 1
 
-CATALOGUE: tuple[Algorithm, ...] = (*tabular.ENTRIES,)
+CATALOGUE: tuple[Algorithm, ...] = (
+    *tabular.ENTRIES,
+    *unsupervised.ENTRIES,
+    *text.ENTRIES,
+    *image.ENTRIES,
+    *timeseries.ENTRIES,
+)
 
 
 def algorithms(kind: str) -> dict[str, Algorithm]:
@@ -83,6 +89,8 @@ def expectation(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join("null" if value is None else repr(value) for value in schema["enum"])
     if "array" in types:
         return f"a list of at most {schema['maxItems']} items, each {expectation(schema['items'])}"
+    if "boolean" in types:
+        return "true or false"
     noun = "an integer" if "integer" in types else "a number"
     suffix = " or null" if "null" in types else ""
     return f"{noun} from {schema['minimum']} to {schema['maximum']}{suffix}"

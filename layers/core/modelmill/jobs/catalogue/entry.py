@@ -13,6 +13,14 @@ CLASS_WEIGHT: dict[str, Any] = {
     "search": {"choices": ["none", "balanced"], "tasks": ["binary", "multiclass"]},
 }
 
+TIME_BUDGET: dict[str, Any] = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 3600,
+    "default": 600,
+    "description": "Seconds for trying and training; what does not fit is listed as not finished.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:

@@ -5,13 +5,15 @@ from typing import Any
 from modelmill.jobs.catalogue.entry import CLASS_WEIGHT
 
 
-def training(*, epochs: int, patience: int, optimizer: str = "adam") -> dict[str, dict[str, Any]]:
+def training(
+    *, epochs: int, patience: int, schedule: str = "constant", learning_rate: float | None = None
+) -> dict[str, dict[str, Any]]:
     """How a network is trained, with these defaults."""
     return {
         "optimizer": {
             "type": "string",
             "enum": ["adam", "adamw", "sgd", "rmsprop"],
-            "default": optimizer,
+            "default": "adam",
             "description": "Keras optimizer.",
             "search": {"choices": ["adam", "adamw", "sgd", "rmsprop"]},
         },
@@ -19,14 +21,14 @@ def training(*, epochs: int, patience: int, optimizer: str = "adam") -> dict[str
             "type": ["number", "null"],
             "minimum": 1e-6,
             "maximum": 10,
-            "default": None,
+            "default": learning_rate,
             "description": "Null takes 0.01 for sgd and 0.001 for the others.",
             "search": {"low": 1e-4, "high": 0.1, "log": True},
         },
         "schedule": {
             "type": "string",
             "enum": ["constant", "cosine", "exponential", "warmup_cosine"],
-            "default": "constant",
+            "default": schedule,
             "description": "How the learning rate moves over all epochs: not at all, along a cosine to zero, by equal "
             "factors to a hundredth, or up over the first tenth and then along a cosine.",
             "search": {"choices": ["constant", "cosine", "exponential", "warmup_cosine"]},

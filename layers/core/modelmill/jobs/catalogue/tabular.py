@@ -1,7 +1,8 @@
 """What can be trained on tables."""
 
-from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, Algorithm
+from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, TIME_BUDGET, Algorithm
 from modelmill.jobs.catalogue.networks import ACTIVATION, regularisation, training
+from modelmill.jobs.catalogue.unsupervised import TASKS as WITHOUT_TARGET
 
 _TASKS = ("regression", "binary", "multiclass")
 
@@ -9,18 +10,11 @@ ENTRIES = (
     Algorithm(
         name=AUTO,
         title="Automatic choice",
-        summary="Cross-validates the other algorithms within a time budget and trains the best one on all rows.",
+        summary="Cross-validates the other algorithms within a time budget and trains the best one on all rows; "
+        "without a target, kmeans for clustering and isolation_forest for anomaly_detection.",
         kinds=("tabular",),
-        tasks=_TASKS,
-        hyperparameters={
-            "time_budget_s": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": 3600,
-                "default": 600,
-                "description": "Seconds for trying and training; what does not fit is listed as not finished.",
-            },
-        },
+        tasks=(*_TASKS, *WITHOUT_TARGET),
+        hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
         name="linear",

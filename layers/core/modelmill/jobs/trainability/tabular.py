@@ -2,7 +2,8 @@
 
 from modelmill.datasets.schema import Column, Schema
 from modelmill.errors import Untrainable
-from modelmill.jobs.trainability.asked import Asked, Decision, refuse, require_target
+from modelmill.jobs.trainability import unsupervised
+from modelmill.jobs.trainability.asked import Asked, Decision, check_names, known_columns, refuse, require_target
 from modelmill.models.manifest import Task
 
 MIN_ROWS = 10
@@ -15,8 +16,12 @@ ROWS_PER_INTEGER_CLASS = 10
 
 def decide(schema: Schema, asked: Asked) -> Decision:
     """See `trainability.decide`."""
-    target = require_target(asked)
-    return Decision(target, decide_task(schema, check_columns(schema, target, asked.features), asked.task))
+    task = unsupervised.task_of(asked)
+    if task is not None:
+        return unsupervised.decide(schema, asked, task)
+    target = require_target(asked, f"; to learn without one, ask for the task {' or '.join(unsupervised.TASKS)}")
+    column = check_columns(schema, target, asked.features)
+    return Decision(target, decide_task(schema, column, asked.task))
 
 
 def check_columns(schema: Schema, target: str, features: list[str] | None) -> Column:
@@ -27,17 +32,12 @@ def check_columns(schema: Schema, target: str, features: list[str] | None) -> Co
         Untrainable: no feature has more than one value.
     """
     column = schema.column(target)
-    known = ", ".join(column.name for column in schema.columns[:50])
     if column is None:
-        refuse("target", f"no column {target!r}; the dataset has {known}")
+        refuse("target", f"no column {target!r}; the dataset has {known_columns(schema)}")
     names = features if features is not None else [other.name for other in schema.columns if other.name != target]
-    for name in names:
-        if schema.column(name) is None:
-            refuse("features", f"no column {name!r}; the dataset has {known}")
-        if name == target:
-            refuse("features", f"{name!r} is the target and cannot be a feature")
-    if len(set(names)) != len(names):
-        refuse("features", "a column is named more than once")
+    if target in names:
+        refuse("features", f"{target!r} is the target and cannot be a feature")
+    check_names(schema, names)
     if not any(found.distinct > 1 for name in names if (found := schema.column(name))):
         raise Untrainable("no column besides the target has more than one value, so there is nothing to learn from")
     return column

@@ -1,0 +1,169 @@
+"""One algorithm trained, evaluated, exported and held against its own graph."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+
+from modelmill.jobs.spec import TrainingSpec
+from modelmill_training import bundle, parity, session
+from modelmill_training.classifier import Labelled, Model, Request, Samples, builder, report
+from modelmill_training.data import Floats, Integers
+from modelmill_training.metrics import evaluate
+from modelmill_training.onnx_graph import GraphBuilder, write_classes
+from modelmill_training.progress import Progress
+from modelmill_training.split import sample
+
+MAX_TRAIN_ITEMS_EVALUATED = 5_000
+MAX_PARITY_ITEMS = 1_000
+REFERENCE_ITEMS = 50
+CHUNK = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What the manifest tells about a model, and its graph."""
+
+    algorithm: str
+    hyperparameters: dict[str, Any]
+    model: Model
+    graph: bytes
+    metrics: dict[str, dict[str, Any]]
+    parity: dict[str, Any]
+    placement: dict[str, Any]
+    reference: dict[str, Any]
+    libraries: tuple[str, ...]
+    report: dict[str, Any]
+    leaderboard: list[dict[str, Any]] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model of the training part, and the validation part's probabilities."""
+
+    algorithm: str
+    request: Request
+    model: Model
+    validation: Floats
+
+
+def train(samples: Samples, spec: TrainingSpec, progress: Progress) -> Trained:
+    """Fit what the spec asks for, evaluate on every part, export, and pass the parity gate.
+
+    Raises:
+        TrainingFailure: the model is too large or fails the gate.
+    """
+    progress.algorithm = spec.algorithm
+    return finish(samples, spec, fit(samples, spec, spec.algorithm, spec.hyperparameters, progress), progress)
+
+
+def fit(
+    samples: Samples,
+    spec: TrainingSpec,
+    algorithm: str,
+    hyperparameters: dict[str, Any],
+    progress: Progress,
+    seconds: float | None = None,
+) -> Fitted:
+    """Fit on the training part."""
+    progress.report("fit")
+    request = Request(
+        train=_labelled(samples, samples.split.train),
+        validation=_labelled(samples, samples.split.validation),
+        classes=len(samples.labels),
+        hyperparameters=dict(hyperparameters),
+        seed=spec.seed,
+        progress=progress,
+        seconds=seconds,
+    )
+    model = builder(samples.kind, algorithm).fit(request)
+    return Fitted(algorithm, request, model, model.predict(request.validation.items))
+
+
+def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progress) -> Trained:
+    """All that follows fitting.
+
+    Raises:
+        TrainingFailure: the model is too large or fails the gate.
+    """
+    algorithm, module = fitted.algorithm, builder(samples.kind, fitted.algorithm)
+    curve = [step for step in progress.curve if "loss" in step]
+    model = module.fit(_on_both_parts(samples, fitted.request)) if module.REFITS else fitted.model
+    progress.report("evaluate")
+    scores = _scores(samples, model, spec.seed) | {"validation": (samples.split.validation, fitted.validation)}
+    metrics = {part: evaluate(samples.target[rows], found, samples.labels) for part, (rows, found) in scores.items()}
+    progress.report("export")
+    graph = _export(samples, model)
+    bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
+    progress.report("parity")
+    agreement, placement = _check_graph(samples, model, graph, spec.seed)
+    parity.require(agreement)
+    progress.report("report")
+    return Trained(
+        algorithm=algorithm,
+        hyperparameters=fitted.request.hyperparameters,
+        model=model,
+        graph=graph,
+        metrics=metrics,
+        parity=agreement,
+        placement=placement,
+        reference=_reference(samples, model, spec.seed),
+        libraries=module.LIBRARIES,
+        report=report.build(spec, algorithm, samples, metrics, curve, scores["test"]),
+    )
+
+
+def _labelled(samples: Samples, rows: Integers) -> Labelled:
+    return Labelled(samples.take(rows), samples.target[rows])
+
+
+def _on_both_parts(samples: Samples, request: Request) -> Request:
+    """The same request, its hyper-parameters decided, to learn from the validation part too."""
+    rows = np.concatenate([samples.split.train, samples.split.validation])
+    return Request(
+        train=_labelled(samples, rows),
+        validation=_labelled(samples, rows[:0]),
+        classes=request.classes,
+        hyperparameters=request.hyperparameters,
+        seed=request.seed,
+        progress=request.progress,
+    )
+
+
+def _scores(samples: Samples, model: Model, seed: int) -> dict[str, tuple[Integers, Floats]]:
+    """Rows of the parts that the model is evaluated on, and their probabilities."""
+    parts = {"train": sample(samples.split.train, MAX_TRAIN_ITEMS_EVALUATED, seed), "test": samples.split.test}
+    return {part: (rows, model.predict(samples.take(rows))) for part, rows in parts.items()}
+
+
+def _export(samples: Samples, model: Model) -> bytes:
+    graph, given = GraphBuilder(), samples.graph_input()
+    outputs = write_classes(graph, model.write(graph, given.name), samples.labels)
+    built = graph.build([given], outputs)
+    onnx.checker.check_model(built)
+    return bytes(built.SerializeToString())
+
+
+def _check_graph(samples: Samples, model: Model, graph: bytes, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parity report on held-out items, and what a run costs."""
+    held_out = np.concatenate([samples.split.test, samples.split.validation])
+    rows, name = sample(held_out, MAX_PARITY_ITEMS, seed), samples.graph_input().name
+    before = session.resident_bytes()
+    opened = session.open_session(graph)
+    parts = [
+        session.predict(opened, {name: samples.feed(model, samples.take(rows[start : start + CHUNK]))})
+        for start in range(0, len(rows), CHUNK)
+    ]
+    outputs = {each: np.concatenate([part[each] for part in parts]) for each in parts[0]}
+    memory = max(0, session.resident_bytes() - before)
+    agreement = parity.compare_probabilities(model.predict(samples.take(rows)), outputs, samples.labels)
+    for entry in agreement["worst"]:
+        entry["row"] = int(samples.present_rows[rows[entry["row"]]])
+    latency = session.latency_us(opened, {name: samples.feed(model, samples.take(rows[:1]))})
+    return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
+
+
+def _reference(samples: Samples, model: Model, seed: int) -> dict[str, Any]:
+    instances, items = samples.reference(sample(samples.split.train, REFERENCE_ITEMS, seed))
+    return {"rows": instances, "scores": model.predict(items).tolist()}

@@ -1,0 +1,108 @@
+"""What all networks on texts share: their tokens, their training, and their form as a model."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tokenizers import Tokenizer
+
+from modelmill_training.classifier import Labelled, Request
+from modelmill_training.data import Floats, Integers
+from modelmill_training.networks import optimizers
+from modelmill_training.networks.training import Examples, Schedule, Trainer, class_weights
+from modelmill_training.onnx_graph import GraphBuilder
+from modelmill_training.text.tokens import PADDING_ID, Ids, padded, subword_tokenizer, with_length
+
+EVALUATION_BATCH = 128
+# What null means for max_length: the share of texts that are read whole, and the most tokens all the same.
+READ_WHOLE = 0.95
+LONGEST = 256
+
+type Write = Callable[[Any, GraphBuilder, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A fitted net. write: appends its computation to a graph (the net, the graph, the ids; the probabilities)."""
+
+    net: Any
+    tokenizer: Tokenizer
+    writer: Write
+
+    def predict(self, texts: list[str]) -> Floats:
+        """See `Model`. Texts of about equal length share a batch."""
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        result = np.zeros((len(texts), self.net.output_shape[-1]))
+        for start in range(0, len(texts), EVALUATION_BATCH):
+            rows = order[start : start + EVALUATION_BATCH]
+            ids = padded(self.tokenizer, [texts[row] for row in rows])
+            result[rows] = np.asarray(self.net(ids.astype(np.int32), training=False), dtype=np.float64)
+        return result
+
+    def write(self, builder: GraphBuilder, ids: str) -> str:
+        """See `Model`."""
+        return self.writer(self.net, builder, ids)
+
+
+def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -> Network:
+    """A net that `build(tokens in the vocabulary, request)` makes, trained."""
+    keras.utils.set_random_seed(request.seed % 2**32)
+    given, rows = request.hyperparameters, len(request.train.target)
+    tokenizer = subword_tokenizer(request.train.items, given["vocabulary"], LONGEST)
+    if given["max_length"] is None:
+        given["max_length"] = _usual_length(tokenizer, request.train.items)
+    with_length(tokenizer, given["max_length"])
+    optimizers.decide(given, rows)
+    net = build(tokenizer.get_vocab_size(), request)
+    weights = class_weights(request.train.target, request.classes, given["class_weight"])
+    trainer = Trainer(
+        _Trimmed(net),
+        optimizers.optimizer(given, rows),
+        classes=request.classes,
+        weights=weights,
+        evaluation_batch=EVALUATION_BATCH,
+    )
+    schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
+    train, validation = (_examples(tokenizer, part) for part in (request.train, request.validation))
+    trainer.fit(train, validation, schedule, request.progress)
+    return Network(net, tokenizer, writer)
+
+
+def real_tokens(ids: Any) -> Any:
+    """[N, length] 1.0 for tokens and 0.0 for padding."""
+    return keras.ops.cast(keras.ops.not_equal(ids, PADDING_ID), "float32")
+
+
+class _Trimmed:
+    """The net, called with no more padding than the longest text of the batch needs."""
+
+    def __init__(self, net: Any) -> None:
+        self._net = net
+        self.get_weights, self.set_weights = net.get_weights, net.set_weights
+        self.trainable_variables = net.trainable_variables
+
+    @property
+    def losses(self) -> Any:
+        """Penalties of the last call."""
+        return self._net.losses
+
+    def __call__(self, ids: Any, training: bool) -> Any:
+        tokens = tf.reduce_sum(tf.cast(ids != PADDING_ID, tf.int32), axis=1)
+        return self._net(ids[:, : tf.maximum(1, tf.reduce_max(tokens))], training=training)
+
+
+def _usual_length(tokenizer: Tokenizer, texts: list[str]) -> int:
+    counts = np.count_nonzero(padded(tokenizer, texts) != PADDING_ID, axis=1)
+    return max(4, math.ceil(float(np.quantile(counts, READ_WHOLE))))
+
+
+def _examples(tokenizer: Tokenizer, part: Labelled) -> Examples:
+    """Sorted by length, so that batches in this order need little padding."""
+    ids: Ids = padded(tokenizer, part.items).astype(np.int32)
+    lengths: Integers = np.count_nonzero(ids != PADDING_ID, axis=1)
+    order = np.argsort(lengths, kind="stable")
+    return Examples(ids[order], part.target[order], lengths[order])
