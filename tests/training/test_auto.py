@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelmill_training.tabular import auto
+from modelmill_training.tabular import auto, folds
 from modelmill_training.tabular.algorithms import linear
 from tests.ml_tree import Columns, Data, builtin, progress_lines
 from tests.training.conftest import Train
@@ -130,7 +130,7 @@ def test_large_data_is_sampled_in_proportion(monkeypatch: pytest.MonkeyPatch, tr
         sampled.append(prepared.target.values[rows])
         return rows
 
-    monkeypatch.setattr(auto, "MAX_ROWS", 300)
+    monkeypatch.setattr(folds, "MAX_ROWS", 300)
     monkeypatch.setattr(auto, "sample_rows", spy)
     data = checkerboard()
     labels = ["rare" if row % 10 == 0 else "often" for row in range(900)]
@@ -148,7 +148,7 @@ def test_the_time_to_train_the_leader_on_all_rows_stays_reserved(train: Train, m
         return fit(name, request)
 
     monkeypatch.setattr(auto, "fit", slow)
-    monkeypatch.setattr(auto, "MAX_ROWS", 32)
+    monkeypatch.setattr(folds, "MAX_ROWS", 32)
     tree = train(checkerboard(), "auto", hyperparameters={"time_budget_s": 12})
     board = board_of(tree)
     assert board["gradient_boosting"]["status"] == "done"

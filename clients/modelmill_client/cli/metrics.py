@@ -50,7 +50,8 @@ def show_tuning(session: Session, tuning: dict[str, Any] | None) -> None:
     """Prints what a search for hyper-parameters brought."""
     if tuning:
         trials = ", ".join(f"{count} {state}" for state, count in tuning["trials"].items())
-        values = f"{tuning['metric']} {_rounded(tuning['best_value'])}, with the defaults {_rounded(tuning['default_value'])}"
+        best, default = (_rounded(tuning[name]) for name in ("best_value", "default_value"))
+        values = f"{tuning['metric']} {best}, with the defaults {default}"
         session.say(f"tuned with {trials}; the best is trial {tuning['best']}: {values}")
 
 

@@ -119,7 +119,7 @@ def _tuning_history(axes: Axes, report: dict[str, Any]) -> None:
     best = [(each["number"], each["best"]) for each in found["history"] if each["best"] is not None]
     if done:
         axes.step(*zip(*best, strict=True), where="post", color="grey", label="best so far")
-        axes.scatter(*zip(*done, strict=True), s=14, label="trial")
+        axes.plot(*zip(*done, strict=True), "o", markersize=4, label="trial")
         axes.legend(fontsize="small")
     axes.set(title="Search for hyper-parameters", xlabel="trial", ylabel=found["metric"])
 

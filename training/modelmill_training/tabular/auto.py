@@ -15,7 +15,6 @@ from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.metrics import FALLBACK_SCORE, SCORE, evaluate
 from modelmill_training.progress import Progress
-from modelmill_training.split import sample
 from modelmill_training.tabular.algorithms import Request, Rows, builder
 from modelmill_training.tabular.fitting import fit
 from modelmill_training.tabular.folds import FOLDS, fold_numbers, sample_rows

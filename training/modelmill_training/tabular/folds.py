@@ -3,9 +3,9 @@
 import numpy as np
 
 from modelmill_training.data import Integers
+from modelmill_training.split import sample
 from modelmill_training.tabular.algorithms import Rows
 from modelmill_training.tabular.prepare import Prepared
-from modelmill_training.tabular.trained import sample
 
 MAX_ROWS = 50_000
 FOLDS = 3
