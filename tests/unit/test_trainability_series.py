@@ -25,7 +25,8 @@ def schema(rows: int = 100, duplicates: int = 0, **changes: Column | None) -> Sc
 
 
 def test_the_task_is_forecasting_and_the_time_the_only_timestamp() -> None:
-    assert decide(schema(), ASKED) == ("sales", "forecasting", "day")
+    decision = decide(schema(), ASKED)
+    assert (decision.target, decision.task, decision.time) == ("sales", "forecasting", "day")
     assert decide(schema(200), ASKED._replace(series="shop", features=["price"], horizon=20)).time == "day"
 
 

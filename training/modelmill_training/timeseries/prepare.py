@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelmill.datasets.schema import Schema
+from modelmill.jobs.catalogue.timeseries import MIN_WINDOW
 from modelmill.jobs.spec import TrainingSpec
-from modelmill.models.history import MIN_WINDOW
 from modelmill.models.signature import Forecast, Signature, timeseries_signature
 from modelmill_training.environment import Environment
 from modelmill_training.failures import TrainingFailure

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from modelmill.jobs.catalogue.timeseries import MIN_TRAIN_ORIGINS, points_needed
 from modelmill.models.frequency import step_parts
-from modelmill.models.history import MIN_TRAIN_ORIGINS, points_needed
 from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.split import TEST_SHARE, Split

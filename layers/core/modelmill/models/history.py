@@ -10,14 +10,6 @@ GAP_SHARE = 0.2
 # Squares of the values and their sums stay finite.
 LARGEST = 1e100
 
-MIN_WINDOW = 4
-MIN_TRAIN_ORIGINS = 8
-
-
-def points_needed(horizon: int, window: int = MIN_WINDOW) -> int:
-    """The points of the shortest series to train on: a window, origins to learn from, two parts that are held out."""
-    return window + MIN_TRAIN_ORIGINS - 1 + 3 * horizon
-
 
 def gap_of(values: NDArray[np.float64]) -> tuple[int, int]:
     """The length of the longest run of NaN in [n], and where it begins; (0, 0) without any."""

@@ -5,6 +5,15 @@ from typing import Any
 from modelmill.jobs.catalogue.entry import AUTO, TIME_BUDGET, Algorithm
 from modelmill.jobs.catalogue.networks import regularisation, training
 
+MIN_WINDOW = 4
+MIN_TRAIN_ORIGINS = 8
+
+
+def points_needed(horizon: int, window: int = MIN_WINDOW) -> int:
+    """The points of the shortest series to train on: a window, origins to learn from, two parts that are held out."""
+    return window + MIN_TRAIN_ORIGINS - 1 + 3 * horizon
+
+
 _COMMON: dict[str, dict[str, Any]] = {
     "season": {
         "type": ["integer", "null"],
@@ -15,7 +24,7 @@ _COMMON: dict[str, dict[str, Any]] = {
     },
     "window": {
         "type": ["integer", "null"],
-        "minimum": 4,
+        "minimum": MIN_WINDOW,
         "maximum": 2000,
         "default": None,
         "description": "Steps of history that a forecast is made from, at least a season; null takes two seasons and "

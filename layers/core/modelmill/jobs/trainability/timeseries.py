@@ -5,8 +5,8 @@ What a step is, and whether times repeat within a series, shows only in training
 
 from modelmill.datasets.schema import Column, Schema
 from modelmill.errors import Untrainable
+from modelmill.jobs.catalogue.timeseries import points_needed
 from modelmill.jobs.trainability.asked import Asked, Decision, refuse, require_target
-from modelmill.models.history import points_needed
 
 FEATURES = ("number", "integer", "boolean", "category")
 # Up to here the profile's count of distinct values is exact.
