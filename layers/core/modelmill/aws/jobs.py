@@ -4,10 +4,9 @@ import time
 from typing import Any
 
 from modelmill import lease
-from modelmill.aws.datasets import dataset_row
 from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
 from modelmill.aws.items import Item, from_item, to_item
-from modelmill.aws.layout import Row, model_row, tenant_key
+from modelmill.aws.layout import DATASET, Row, model_row, tenant_key, uploaded_row
 from modelmill.aws.registry import move_writes, next_number, version_put
 from modelmill.aws.rows import count, create_counted
 from modelmill.aws.writes import ABSENT, Condition, Put, Update, Write
@@ -33,7 +32,7 @@ class TableJobs:
         writes: list[Write] = [
             Put(to_item(job, _row(job)) | {"rank": 0} | due(job.job_id, now + DISPATCH_SECONDS), ABSENT),
             Put(owner),
-            Update(dataset_row(job.tenant, job.dataset_id), add={"in_use": 1}, when=ready),
+            Update(uploaded_row(DATASET, job.tenant, job.dataset_id), add={"in_use": 1}, when=ready),
         ]
         counted = count(job.tenant, "concurrent_jobs", 1, limit)
         stands = create_counted(self._table, job.tenant, writes, counted, key, job.job_id, now)
@@ -136,7 +135,7 @@ class TableJobs:
         released: list[Write] = [
             Update(_row(job), ended, when=_not_past(job, TERMINAL_RANK)),
             count(job.tenant, "concurrent_jobs", -1),
-            Update(dataset_row(job.tenant, job.dataset_id), add={"in_use": -1}),
+            Update(uploaded_row(DATASET, job.tenant, job.dataset_id), add={"in_use": -1}),
         ]
         try:
             self._table.transact([*released, *writes])

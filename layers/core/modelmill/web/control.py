@@ -11,8 +11,9 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from modelmill.datasets.lifecycle import DatasetFiles, UploadForms
+from modelmill.datasets.lifecycle import DatasetFiles
 from modelmill.datasets.records import Datasets
+from modelmill.datasets.uploading import UploadForms
 from modelmill.errors import (
     FieldError,
     InvalidRequest,
