@@ -69,8 +69,8 @@ def test_the_upload_events_are_those_that_the_rule_lets_through(name: str, rule:
 
     assert arrived["source"] in pattern["source"]
     assert arrived["detail-type"] in pattern["detail-type"]
-    (key,) = pattern["detail"]["object"]["key"]
-    assert arrived["detail"]["object"]["key"].startswith(key["prefix"])
+    prefixes = [key["prefix"] for key in pattern["detail"]["object"]["key"]]
+    assert arrived["detail"]["object"]["key"].startswith(tuple(prefixes))
 
 
 def test_the_keys_of_uploads_can_be_read() -> None:

@@ -42,6 +42,12 @@ class DatasetBody(Body):
     target: str | None = Field(None, min_length=1, max_length=MAX_COLUMN_NAME)
 
 
+class BaseModelBody(Body):
+    """`POST /v1/base-models`."""
+
+    name: str = Field(min_length=1, max_length=63, description=f"matches {NAME_PATTERN}")
+
+
 class TuningBody(Body):
     """`tuning` of a training job; the ranges are checked in `jobs.tuning`, which knows which metrics a task has."""
 
