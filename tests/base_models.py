@@ -12,11 +12,26 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
+from tests.ml_tree import Data
+
 _TEXT = "the a film book was is very not good great fine bad awful dull plot actor story and i it this loved hated"
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_TEXT.split(), "##s", "##ed", "##ing"]
 WIDTH, INNER, HEADS, LAYERS, POSITIONS = 32, 64, 4, 2, 64
 
+GOOD, BAD = ("good", "great", "fine", "loved"), ("bad", "awful", "dull", "hated")
+
 type Array = NDArray[np.float64]
+
+
+def film_reviews(count: int = 240, seed: int = 0) -> Data:
+    """Short texts of WORDS, of two moods by one word of each."""
+    random = np.random.default_rng(seed)
+    moods = [("good", "bad")[place % 2] for place in range(count)]
+    texts = []
+    for mood in moods:
+        around = [*random.choice(WORDS[5:12], random.integers(3, 9)), random.choice(GOOD if mood == "good" else BAD)]
+        texts.append(" ".join(random.permutation(around)))
+    return Data({"review": ("text", texts), "mood": ("category", moods)}, "mood", "binary", "text")
 
 
 def config(**changes: Any) -> dict[str, Any]:

@@ -96,7 +96,9 @@ CALLS = {
     ],
     "Training": [
         ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "datasets/acme/ds-01/5ha/"}),
+        ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "base-models/acme/bm-01/5ha/"}),
         ("s3:GetObject", DATASET, {}),
+        ("s3:GetObject", BASE_MODEL, {}),
         ("s3:GetObject", CODE, {}),
         ("s3:GetObject", SPEC, {}),
         ("s3:PutObject", OUTPUT, {}),

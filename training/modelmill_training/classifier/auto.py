@@ -43,7 +43,7 @@ def choose(samples: Samples, spec: TrainingSpec, progress: Progress) -> Trained:
     """
     end = time.monotonic() + min(spec.time_budget_s, spec.hyperparameters["time_budget_s"])
     board: list[tuple[Candidate, Fitted | None]] = []
-    for name in CANDIDATES[samples.kind]:
+    for name in (*CANDIDATES[samples.kind], *(("bert",) if samples.base_model else ())):
         left = end - time.monotonic() if board else None
         board.append(_try(samples, spec, name, left, progress))
         progress.candidate(asdict(board[-1][0]))

@@ -76,6 +76,7 @@ def fit(
         seed=spec.seed,
         progress=progress,
         seconds=seconds,
+        base_model=samples.base_model,
     )
     model = builder(samples.kind, algorithm).fit(request)
     return Fitted(algorithm, request, model, model.predict(request.validation.items))

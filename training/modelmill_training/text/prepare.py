@@ -18,6 +18,7 @@ from modelmill_training.progress import Progress
 from modelmill_training.report.warnings import Finding, warning
 from modelmill_training.split import Hashes, Split, split_rows
 from modelmill_training.target import decode_target
+from modelmill_training.text.base_model import BaseModel
 from modelmill_training.text.tokens import Ids, padded
 
 MAX_EXAMPLES = 5
@@ -32,6 +33,7 @@ class Texts:
 
     column: where the texts come from. target: [N] indexes into `labels`. present_rows: [N] places in the dataset.
     missing_target_rows, empty_texts: rows left out. conflicting: texts that occur with more than one label.
+    base_model: what the job starts from.
     """
 
     column: str
@@ -43,6 +45,7 @@ class Texts:
     missing_target_rows: int
     empty_texts: int
     conflicting: list[str]
+    base_model: BaseModel | None = None
 
     kind = "text"
 

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from modelmill.base_models.refusal import read_object, refuse
 
+CONFIG_FILE = "config.json"
+
 # https://huggingface.co/docs/transformers: `gelu` is exact, `gelu_new` is its approximation by tanh.
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from modelmill.base_models.refusal import read_object, refuse
 
+WEIGHTS_FILE = "model.safetensors"
+
 PREFIX_BYTES = 8
 MAX_HEADER_BYTES = 2_000_000
 MAX_TENSORS = 5_000

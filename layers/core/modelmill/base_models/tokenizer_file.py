@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from modelmill.base_models.architecture import Architecture
 from modelmill.base_models.refusal import read_object, refuse
 
+TOKENIZER_FILE, VOCABULARY_FILE, TOKENIZER_CONFIG_FILE = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
+
 MAX_ADDED_TOKENS = 1_000
 MAX_TOKEN_CHARACTERS = 1_000
 MAX_WORD_CHARACTERS = 1_000
@@ -35,14 +37,14 @@ def check_tokenizer(folder: Path, architecture: Architecture) -> None:
     Raises:
         Rejected: `unreadable` or `tokenizer`.
     """
-    whole = folder / "tokenizer.json"
+    whole = folder / TOKENIZER_FILE
     if whole.is_file():
         _check_whole(read_object(whole.name, whole.read_bytes()), architecture)
         return
     if architecture.model_type == "roberta":
         _refuse("a roberta model needs its tokenizer.json, which vocab.txt cannot stand for")
-    read_vocabulary(folder / "vocab.txt", architecture)
-    settings = folder / "tokenizer_config.json"
+    read_vocabulary(folder / VOCABULARY_FILE, architecture)
+    settings = folder / TOKENIZER_CONFIG_FILE
     if settings.is_file():
         check_switches(read_object(settings.name, settings.read_bytes()))
 

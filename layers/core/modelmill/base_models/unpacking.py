@@ -5,16 +5,18 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from modelmill.base_models.architecture import Architecture, read_architecture
+from modelmill.base_models.architecture import CONFIG_FILE, Architecture, read_architecture
 from modelmill.base_models.refusal import refuse
-from modelmill.base_models.safetensors_file import read_header
+from modelmill.base_models.safetensors_file import WEIGHTS_FILE, read_header
 from modelmill.base_models.tensors import located
-from modelmill.base_models.tokenizer_file import check_tokenizer
+from modelmill.base_models.tokenizer_file import (
+    TOKENIZER_CONFIG_FILE,
+    TOKENIZER_FILE,
+    VOCABULARY_FILE,
+    check_tokenizer,
+)
 from modelmill.datasets import archive
 from modelmill.datasets.formats import check_content
-
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-TOKENIZER_FILE, VOCABULARY_FILE, TOKENIZER_CONFIG_FILE = "tokenizer.json", "vocab.txt", "tokenizer_config.json"
 
 LIMITS = archive.ArchiveLimits(entries=1_000, unpacked_bytes=4_000_000_000, entry_bytes=2_000_000_000)
 # The bytes that each file may have; what is not here is not read.

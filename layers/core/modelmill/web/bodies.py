@@ -81,6 +81,7 @@ class TrainingJobBody(Body):
     horizon: int | None = Field(
         None, ge=1, le=MAX_HORIZON, description="forecasting: steps ahead; default: one season, or 12 without seasons"
     )
+    base_model: str | None = Field(None, max_length=80, description="texts: the id of the base model to start from")
 
 
 class VersionBody(Body):
