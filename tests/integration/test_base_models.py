@@ -1,15 +1,20 @@
 """The life of a base model over HTTP, on moto: created, uploaded, checked, listed, deleted, never another tenant's."""
 
+import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelmill.base_models.arrival import validate_base_model
 from modelmill.base_models.records import BaseModel
+from modelmill.datasets.schema import Column, Schema, TopValue
+from modelmill.jobs.dispatch import dispatch, training_job_name
 from modelmill.tenancy.keys import create_key
 from tests.base_models import WORDS, write_folder, zipped
-from tests.cloud import TENANT, Cloud
+from tests.cloud import STACK, TENANT, Answer, Cloud
 
 
 def created(cloud: Cloud, name: str = "tiny") -> tuple[str, str]:
@@ -180,6 +185,80 @@ def test_scopes_hold(cloud: Cloud, scope: str, method: str, path: str, status: i
     _, secret = create_key(cloud.keys, TENANT, "test", (scope,))
 
     assert cloud.call(method, path, {"name": "m"} if method == "POST" else None, key=secret).status == status
+
+
+def texts() -> Schema:
+    moods = [TopValue("good", 50), TopValue("bad", 50)]
+    columns = [Column("review", "text", 0, 100), Column("mood", "category", 0, 2, top=moods)]
+    return Schema("text", 100, 0, columns)
+
+
+def asked(cloud: Cloud, **fields: object) -> Answer:
+    """A training job on texts is asked for; `fields` may name other data."""
+    body = {"dataset_id": None, "model": "m", "target": "mood", **fields}
+    return cloud.call(
+        "POST", "/v1/training-jobs", body | {"dataset_id": body["dataset_id"] or cloud.ready_dataset(texts())}
+    )
+
+
+def test_a_job_reads_its_base_model_from_a_channel_of_its_own(cloud: Cloud, tmp_path: Path) -> None:
+    base_model_id = ready(cloud, tmp_path)
+    cloud.publish_training_code()
+
+    answer = asked(cloud, algorithm="bert", base_model=base_model_id)
+
+    assert answer.status == 202, answer.body
+    assert answer.body["base_model"] == base_model_id
+    job = cloud.job(answer.body["job_id"])
+    dispatch(cloud.jobs, cloud.trainer, TENANT, job.job_id)
+    channels = cloud.sagemaker.jobs[training_job_name(STACK, job)]["request"]["InputDataConfig"]
+    uris = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in channels}
+    sha256 = record(cloud, base_model_id).sha256
+    assert uris["base_model"] == f"s3://store/base-models/{TENANT}/{base_model_id}/{sha256}/"
+    spec = json.loads(cloud.store.read(f"jobs/{TENANT}/{job.job_id}/spec/spec.json"))
+    assert (spec["base_model"], spec["base_model_sha256"]) == (base_model_id, sha256)
+
+
+def test_a_job_keeps_its_base_model_from_being_deleted_until_it_ends(cloud: Cloud, tmp_path: Path) -> None:
+    base_model_id = ready(cloud, tmp_path)
+    job_id = asked(cloud, algorithm="bert", base_model=base_model_id).body["job_id"]
+
+    refused = cloud.call("DELETE", f"/v1/base-models/{base_model_id}")
+    cloud.call("POST", f"/v1/training-jobs/{job_id}/stop")
+    accepted = cloud.call("DELETE", f"/v1/base-models/{base_model_id}")
+
+    assert (refused.status, accepted.status) == (409, 204)
+
+
+def test_a_job_that_cannot_have_its_base_model_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    mine, (waiting, _) = ready(cloud, tmp_path), created(cloud, "waiting")
+    elsewhere = created(cloud, "gone")[0]
+    cloud.call("DELETE", f"/v1/base-models/{elsewhere}")
+    foreign = replace(record(cloud, mine), tenant="other", base_model_id="bm-foreign")
+    cloud.base_models.create(foreign, 9, None, time.time())
+
+    data = cloud.ready_dataset(texts())
+    refusals: dict[str, dict[str, Any]] = {
+        "needs the id": {"algorithm": "bert"},
+        "no base model 'bm-unknown'": {"algorithm": "bert", "base_model": "bm-unknown"},
+        "no base model 'bm-foreign'": {"algorithm": "bert", "base_model": "bm-foreign"},
+        "is awaiting_upload": {"algorithm": "bert", "base_model": waiting},
+        "is deleted": {"algorithm": "bert", "base_model": elsewhere},
+        "text_linear starts from no": {"algorithm": "text_linear", "base_model": mine},
+        "auto starts from no": {"dataset_id": cloud.ready_dataset(), "target": "y", "base_model": mine},
+    }
+
+    for words, fields in refusals.items():
+        answer = asked(cloud, **{"dataset_id": data, **fields})
+        assert (answer.status, [each["field"] for each in answer.body["errors"]]) == (422, ["base_model"])
+        assert words in answer.body["detail"]
+
+
+def test_the_catalogue_says_what_takes_a_base_model(cloud: Cloud) -> None:
+    listed = cloud.call("GET", "/v1/algorithms").body["algorithms"]
+
+    takes = {each["name"]: each["base_model"] for each in listed if "text" in each["kinds"]}
+    assert (takes["bert"], takes["auto"], takes["lstm"]) == ("required", "optional", "none")
 
 
 @pytest.mark.parametrize("body", [{"name": "Tiny"}, {"name": "a", "format": "zip"}, {}, {"name": 5}])

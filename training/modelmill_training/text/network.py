@@ -91,6 +91,7 @@ class Trimmed:
         return self._net.losses
 
     def __call__(self, ids: Any, training: bool) -> Any:
+        """What the net gives for [N, length] ids."""
         tokens = tf.reduce_sum(tf.cast(ids != self._padding, tf.int32), axis=1)
         return self._net(ids[:, : tf.maximum(1, tf.reduce_max(tokens))], training=training)
 
