@@ -15,7 +15,7 @@ from modelmill_training.text import base_model
 from modelmill_training.text.encoder import Encoder
 from modelmill_training.text.encoder_graph import write_encoder
 from tests.base_models import WIDTH, embed, film_reviews, tokens, write_folder
-from tests.ml_tree import Tree
+from tests.ml_tree import Data, Tree
 from tests.training.conftest import Train
 
 # What TensorFlow warns of in its own code.
@@ -126,6 +126,39 @@ def test_auto_tries_it_where_there_is_a_base_model(train: Train, folder: Path, m
 
     board = tree.manifest.leaderboard or []
     assert {(line["algorithm"], line["status"]) for line in board} == {("text_linear", "done"), ("bert", "done")}
+
+
+def unlabelled(*, labels: bool = False) -> Data:
+    """Texts of which nothing is to be predicted, some of them empty; `labels` keeps a column to be passed over."""
+    data = film_reviews(60)
+    data.values("review")[4:6] = ["", None]
+    columns = data.columns if labels else {"review": data.columns["review"]}
+    return Data(columns, None, "embedding", "text")
+
+
+@pytest.mark.parametrize("ignored", [None, "mood"])
+def test_an_encoder_is_served_as_it_is(train: Train, folder: Path, ignored: str | None) -> None:
+    data = unlabelled(labels=ignored is not None)
+
+    tree = train(data, "bert", base_model=folder, ignored_target=ignored)
+
+    assert tree.failure is None
+    manifest = tree.manifest
+    tokenizer = Tokenizer.from_file(str(tree.root / "model/tokenizer.json"))
+    texts = ["The film was VERY good!", "dull"]
+    ids = np.array([each.ids for each in tokenizer.encode_batch(texts)], dtype=np.int64)
+    (found,) = tree.run({"input_ids": ids}).values()
+    expected = [embed(folder, tokens(tokenizer.to_str(), text)) for text in texts]
+    assert np.allclose(found, expected, atol=2e-6)
+    assert np.allclose(np.linalg.norm(found, axis=1), 1)
+    assert (manifest.task, manifest.labels, manifest.target) == ("embedding", None, None)
+    assert [output.name for output in manifest.signature.outputs] == ["vector"]
+    assert (manifest.parity["passed"], manifest.parity["rows"]) == (True, 18)
+    assert manifest.split["empty_texts"] == 2
+    assert manifest.spec["hyperparameters"].keys() == {"pooling", "max_length"}
+    report = json.loads((tree.root / "model/report.json").read_bytes())
+    assert -1 <= report["neighbours"][0]["similarity"] <= 1
+    assert manifest.metrics["test"]["similarity_mean"] < 1
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ def compare_values(source: Floats, outputs: dict[str, NDArray[Any]], deviation: 
     return _report(errors / deviation, np.zeros(len(errors), dtype=bool), source, outputs["value"])
 
 
+def compare_vectors(source: Floats, outputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """The parity report of an encoder: of each vector the largest error of its numbers, its length being 1."""
+    errors: Floats = np.abs(outputs["vector"].astype(np.float64) - source).max(axis=1)
+    return _report(errors, np.zeros(len(errors), dtype=bool), source, outputs["vector"])
+
+
 def compare_outputs(source: Outputs, outputs: Outputs, chosen: str, margins: Floats) -> dict[str, Any]:
     """The parity report of a model of several outputs, one of which is chosen by the others, the last one above all.
 

@@ -33,7 +33,7 @@ def outcome_of(
         hyperparameters=trained.hyperparameters,
         graph=trained.graph,
         signature=signature,
-        labels=samples.labels,
+        labels=samples.labels or None,
         metrics=trained.metrics,
         parity=trained.parity,
         placement=trained.placement,

@@ -1,5 +1,6 @@
 """One algorithm trained, evaluated, exported and held against its own graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ MAX_TRAIN_ITEMS_EVALUATED = 5_000
 MAX_PARITY_ITEMS = 1_000
 REFERENCE_ITEMS = 50
 CHUNK = 32
+
+type Compare = Callable[[Floats, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,9 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
     graph = _export(samples, model)
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    agreement, placement = _check_graph(samples, model, graph, spec.seed)
+    agreement, placement = check_graph(
+        samples, model, graph, spec.seed, lambda source, outputs: _compare(samples, source, outputs)
+    )
     parity.require(agreement)
     progress.report("report")
     return Trained(
@@ -109,7 +114,7 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
         metrics=metrics,
         parity=agreement,
         placement=placement,
-        reference=_reference(samples, model, spec.seed),
+        reference=reference(samples, model, spec.seed),
         libraries=module.LIBRARIES,
         report=report.build(spec, algorithm, samples, metrics, curve, scores["test"]),
     )
@@ -146,8 +151,14 @@ def _export(samples: Samples, model: Model) -> bytes:
     return bytes(built.SerializeToString())
 
 
-def _check_graph(samples: Samples, model: Model, graph: bytes, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parity report on held-out items, and what a run costs."""
+def _compare(samples: Samples, source: Floats, outputs: dict[str, Any]) -> dict[str, Any]:
+    return parity.compare_probabilities(source, outputs, samples.labels)
+
+
+def check_graph(
+    samples: Samples, model: Model, graph: bytes, seed: int, compare: Compare
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parity report on held-out items, and what a run costs; `compare` is given the model's and the graph's."""
     held_out = np.concatenate([samples.split.test, samples.split.validation])
     rows, name = sample(held_out, MAX_PARITY_ITEMS, seed), samples.graph_input().name
     before = session.resident_bytes()
@@ -158,13 +169,14 @@ def _check_graph(samples: Samples, model: Model, graph: bytes, seed: int) -> tup
     ]
     outputs = {each: np.concatenate([part[each] for part in parts]) for each in parts[0]}
     memory = max(0, session.resident_bytes() - before)
-    agreement = parity.compare_probabilities(model.predict(samples.take(rows)), outputs, samples.labels)
+    agreement = compare(model.predict(samples.take(rows)), outputs)
     for entry in agreement["worst"]:
         entry["row"] = int(samples.present_rows[rows[entry["row"]]])
     latency = session.latency_us(opened, {name: samples.feed(model, samples.take(rows[:1]))})
     return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
 
 
-def _reference(samples: Samples, model: Model, seed: int) -> dict[str, Any]:
+def reference(samples: Samples, model: Model, seed: int) -> dict[str, Any]:
+    """Some items as clients send them, and what the model says of each."""
     instances, items = samples.reference(sample(samples.split.train, REFERENCE_ITEMS, seed))
     return {"rows": instances, "scores": model.predict(items).tolist()}

@@ -5,9 +5,10 @@ from modelmill.jobs.catalogue.entry import CLASS_WEIGHT, Algorithm
 BERT = Algorithm(
     name="bert",
     title="Pretrained encoder",
-    summary="An encoder of the BERT family that was uploaded as a base model, trained further on the texts with Keras.",
+    summary="An encoder of the BERT family that was uploaded as a base model, trained further on the texts with Keras; "
+    "for embedding, served as it is, of which only pooling and max_length decide.",
     kinds=("text",),
-    tasks=("binary", "multiclass"),
+    tasks=("binary", "multiclass", "embedding"),
     base_model="required",
     hyperparameters={
         "freeze": {
