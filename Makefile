@@ -14,7 +14,7 @@ UV := $(shell command -v uv || echo .tools/uv)
 RUN := $(UV) run --frozen --no-sync
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up test pr format lint types imports template build deploy destroy bench lock setup dev
+.PHONY: help demo up test pr format lint types imports template build deploy destroy bench proof lock setup dev
 
 help: ## list the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python -m benchmarks.footprint
 	$(RUN) python -m benchmarks.main_job
 	$(RUN) python -m benchmarks.ingest
+
+proof: dev ## jobs on real data against plain scikit-learn and Keras scripts; about half an hour
+	$(RUN) python -m benchmarks.proofs
 
 lock: $(UV) ## update uv.lock and what is exported from it
 	$(UV) lock --upgrade
