@@ -25,8 +25,8 @@ demo: setup ## the main job from start to end on this machine: upload, train, se
 up: setup ## run the whole platform on this machine until Ctrl-C (PORT=8080 AWS_PORT=8081 STATE=.modelmill)
 	@exec $(RUN) modelmill up --port $(PORT) --aws-port $(AWS_PORT) --state $(STATE)
 
-test: dev ## all tests
-	$(RUN) pytest
+test: dev ## all tests, on as many cores as there are
+	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 
 pr: lint types imports template test ## everything that CI runs
 
