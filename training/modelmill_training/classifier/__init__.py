@@ -102,6 +102,8 @@ class Request:
     hyperparameters: complete; builders replace None by what they took, for the manifest.
     seconds: a time limit for builders that can stop early, or None.
     base_model: what the model starts from, or None.
+    report: told the loss on the validation part after each step, by builders that learn in steps; it may raise to end
+        the fit.
     """
 
     train: Labelled
@@ -112,6 +114,7 @@ class Request:
     progress: Progress = field(default_factory=Progress)
     seconds: float | None = None
     base_model: "BaseModel | None" = None
+    report: Callable[[int, float], None] | None = None
 
 
 class Builder(Protocol):

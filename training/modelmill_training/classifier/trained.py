@@ -9,7 +9,8 @@ import onnx
 
 from modelmill.jobs.spec import TrainingSpec
 from modelmill_training import bundle, parity, session
-from modelmill_training.classifier import Labelled, Model, Request, Samples, builder, report
+from modelmill_training.classifier import Labelled, Model, Request, Samples, builder
+from modelmill_training.classifier import report as reports
 from modelmill_training.data import Floats, Integers
 from modelmill_training.metrics import evaluate
 from modelmill_training.onnx_graph import GraphBuilder, write_classes
@@ -39,6 +40,7 @@ class Trained:
     libraries: tuple[str, ...]
     report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = field(default=None)
+    tuning: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,9 @@ def fit(
     hyperparameters: dict[str, Any],
     progress: Progress,
     seconds: float | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit on the training part."""
+    """Fit on the training part; see `Request`."""
     progress.report("fit")
     request = Request(
         train=_labelled(samples, samples.split.train),
@@ -80,6 +83,7 @@ def fit(
         progress=progress,
         seconds=seconds,
         base_model=samples.base_model,
+        report=report,
     )
     model = builder(samples.kind, algorithm).fit(request)
     return Fitted(algorithm, request, model, model.predict(request.validation.items))
@@ -116,7 +120,7 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
         placement=placement,
         reference=reference(samples, model, spec.seed),
         libraries=module.LIBRARIES,
-        report=report.build(spec, algorithm, samples, metrics, curve, scores["test"]),
+        report=reports.build(spec, algorithm, samples, metrics, curve, scores["test"]),
     )
 
 

@@ -69,7 +69,7 @@ def learn(net: Any, optimizer: Any, request: Request, train: Examples, validatio
     weights = class_weights(request.train.target, request.classes, given["class_weight"])
     trainer = Trainer(net, optimizer, classes=request.classes, weights=weights, evaluation_batch=EVALUATION_BATCH)
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
-    trainer.fit(train, validation, schedule, request.progress)
+    trainer.fit(train, validation, schedule, request.progress, request.report)
 
 
 def real_tokens(ids: Any, padding: int = PADDING_ID) -> Any:

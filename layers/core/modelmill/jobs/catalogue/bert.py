@@ -22,6 +22,7 @@ BERT = Algorithm(
             "enum": ["mean", "first"],
             "default": "mean",
             "description": "What stands for a text: the mean of its tokens, or its first token ([CLS]).",
+            "search": {"choices": ["mean", "first"], "tasks": ["binary", "multiclass"]},
         },
         "max_length": {
             "type": ["integer", "null"],
@@ -38,6 +39,7 @@ BERT = Algorithm(
             "default": None,
             "description": "Reached after a tenth of all steps, and then falling to zero along a line; null takes "
             "5e-5, or 1e-2 with freeze.",
+            "search": {"low": 1e-5, "high": 1e-3, "log": True, "tasks": ["binary", "multiclass"]},
         },
         "epochs": {
             "type": ["integer", "null"],
@@ -74,6 +76,7 @@ BERT = Algorithm(
             "maximum": 0.9,
             "default": None,
             "description": "Share of numbers left out at random while learning; null takes the base model's own.",
+            "search": {"low": 0.0, "high": 0.5, "tasks": ["binary", "multiclass"]},
         },
         "class_weight": CLASS_WEIGHT,
     },
