@@ -118,8 +118,6 @@ def test_frozen_it_learns_less_and_leaves_the_encoder_as_it_was(train: Train, fo
 
 
 def test_auto_tries_it_where_there_is_a_base_model(train: Train, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MIN_TRAIN_ITEMS", "MIN_SECONDS"):
-        monkeypatch.setattr(f"modelmill_training.classifier.auto.{name}", 0)
     monkeypatch.setattr("modelmill_training.classifier.auto.CANDIDATES", {"text": ("text_linear",)})
 
     tree = train(film_reviews(), "auto", base_model=folder)
