@@ -72,9 +72,9 @@ def compare(client: Client, dataset_id: str, base_model: str, folder: Path, text
     found = np.array([each["vector"] for each in client.predict("vectors", chosen)["predictions"]])
     file = client.models.download("vectors", 1, "tokenizer.json", folder)
     expected = np.array([embed(folder, tokens(file.read_text("utf-8"), text)) for text in chosen])
-    placement = client.models.version("vectors", 1)["placement"]
+    latency = client.models.version("vectors", 1)["placement"]["latency_us"]
     print(
-        f"embedding: job {seconds:.1f} s, parity {job['metrics'] and 'passed'}, {placement['latency_us']:.0f} µs a text"
+        f"embedding: job {seconds:.1f} s, {latency:.0f} µs a text of {job['metrics']['test']['tokens_mean']:.0f} tokens"
     )
     print(f"largest difference of {found.size} numbers: {np.abs(found - expected).max():.2e}")
 

@@ -329,6 +329,7 @@ PATTERN = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolate
         (lambda content: content["model"]["vocab"].pop("[PAD]"), "pads texts with"),
         (lambda content: content["model"].update(max_input_chars_per_word=10**9), "max_input_chars_per_word"),
         (lambda content: content["model"].update(dropout=0.5), "dropout"),
+        (lambda content: content["model"].update(unk_token="<unk>"), "reads what it does not know as '<unk>'"),
         (lambda content: content.update(model=None), "expected one of WordPiece, BPE"),
         (lambda content: content.update(added_tokens=[{"id": 1, "content": "x"}] * 1001), "at most 1,000"),
         (lambda content: content.update(added_tokens=["x"]), "is no object"),

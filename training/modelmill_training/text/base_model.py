@@ -23,6 +23,8 @@ from modelmill_training.failures import TrainingFailure
 from modelmill_training.text.tokens import with_length
 
 BYTES_OF_A_NUMBER = 4
+# Such as [CLS] and [SEP].
+MAX_ADDED_TOKENS = 2
 
 type Weights = dict[str, NDArray[np.float32]]
 
@@ -74,13 +76,15 @@ def _tokenizer(folder: Path, architecture: Architecture) -> Tokenizer:
     try:
         made = Tokenizer.from_file(str(whole)) if whole.is_file() else _word_pieces(folder, architecture)
         with_length(made, architecture.max_length, architecture.padding)
-        ids = made.encode("a").ids
+        added, ids = made.num_special_tokens_to_add(is_pair=False), made.encode("a").ids
     except Rejected:
         raise
     except Exception as error:
         raise _unusable(f"its tokenizer cannot be used: {str(error)[:200]}") from error
     if max(ids, default=0) >= architecture.vocabulary:
         raise _unusable(f"its tokenizer gives the token {max(ids)}, the model has {architecture.vocabulary}")
+    if added > MAX_ADDED_TOKENS:
+        raise _unusable(f"its tokenizer adds {added} tokens to every text, expected at most {MAX_ADDED_TOKENS}")
     return made
 
 

@@ -100,6 +100,11 @@ def _check_whole(content: dict[str, Any], architecture: Architecture) -> None:
         _refuse(f"tokenizer.json: expected a vocabulary, and at most {MAX_ADDED_TOKENS:,} added tokens")
     if not all(isinstance(each, dict) for each in added):
         _refuse("tokenizer.json: an added token is no object")
+    unknown = model.get("unk_token")
+    if unknown is not None and (not isinstance(unknown, str) or unknown not in vocabulary):
+        _refuse(
+            f"tokenizer.json: the model reads what it does not know as {unknown!r:.80}, which is not in its vocabulary"
+        )
     known = [*vocabulary.items(), *((each.get("content"), each.get("id")) for each in added)]
     for token, place in known:
         _check_token(token, place, architecture.vocabulary)
