@@ -139,13 +139,16 @@ def _shap(axes: Axes, report: dict[str, Any]) -> None:
 def _shap_points(axes: Axes, points: list[dict[str, Any]]) -> None:
     """Rows beside each other where they would hide each other; colours tell the column's own value."""
     axes.axvline(0, color="grey", linewidth=0.8)
+    # As an image within the picture: thousands of dots would take as many elements.
+    dots: dict[str, Any] = {"s": 8, "rasterized": True}
     for height, each in enumerate(points):
         values, own = np.array(each["values"]), np.array(each["own"], dtype=np.float64)
         known = ~np.isnan(own)
         heights = height + _spread(values)
-        axes.scatter(values[~known], heights[~known], s=8, color="grey")
+        axes.scatter(values[~known], heights[~known], color="grey", **dots)
         ranks = np.searchsorted(np.sort(own[known]), own[known], side="left")
-        axes.scatter(values[known], heights[known], s=8, c=ranks, cmap="coolwarm", vmin=0, vmax=max(1, len(ranks) - 1))
+        colours: dict[str, Any] = {"c": ranks, "cmap": "coolwarm", "vmin": 0, "vmax": max(1, len(ranks) - 1)}
+        axes.scatter(values[known], heights[known], **colours, **dots)
     axes.set_yticks(range(len(points)), [_name(each["column"]) for each in points])
 
 
