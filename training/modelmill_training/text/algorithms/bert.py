@@ -21,7 +21,7 @@ REFITS = False
 LIBRARIES = ("keras", "tensorflow", "tokenizers")
 
 # What null means, trained further and frozen.
-TUNED = {"learning_rate": 5e-5, "epochs": 4, "patience": 2}
+TUNED = {"learning_rate": 1e-4, "epochs": 4, "patience": 2}
 FROZEN = {"learning_rate": 1e-2, "epochs": 100, "patience": 10}
 
 

@@ -38,7 +38,7 @@ BERT = Algorithm(
             "maximum": 1,
             "default": None,
             "description": "Reached after a tenth of all steps, and then falling to zero along a line; null takes "
-            "5e-5, or 1e-2 with freeze.",
+            "1e-4, or 1e-2 with freeze.",
             "search": {"low": 1e-5, "high": 1e-3, "log": True, "tasks": ["binary", "multiclass"]},
         },
         "epochs": {
