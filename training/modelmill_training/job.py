@@ -12,6 +12,7 @@ from modelmill.models.manifest import MODEL_FILE, Manifest
 from modelmill_training import bundle, report
 from modelmill_training.data import read_schema
 from modelmill_training.environment import Environment
+from modelmill_training.optimization.quantize import quantized
 from modelmill_training.outcome import Outcome
 from modelmill_training.progress import Progress
 
@@ -37,7 +38,7 @@ def run(environment: Environment, progress: Progress) -> Manifest:
     spec = read_spec(environment)
     schema = read_schema(environment.schema_file)
     family = cast("Family", importlib.import_module(f"modelmill_training.{spec.kind}.job"))
-    outcome = family.run(environment, spec, schema, progress)
+    outcome = quantized(family.run(environment, spec, schema, progress), spec.optimize, progress)
     return _save(environment, spec, outcome, progress)
 
 
@@ -85,6 +86,7 @@ def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progre
         reference=outcome.reference,
         placement=outcome.placement,
         tuning=outcome.tuning,
+        optimization=outcome.optimization,
     )
     bundle.write_manifest(folder, manifest)
     return manifest

@@ -39,3 +39,4 @@ class Outcome:
     profile: dict[str, Any] = field(default_factory=dict)
     leaderboard: list[dict[str, Any]] | None = None
     tuning: dict[str, Any] | None = None
+    optimization: dict[str, Any] | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TextIO
 
-Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "report", "save"]
+Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "optimize", "report", "save"]
 
 
 @dataclass(slots=True)

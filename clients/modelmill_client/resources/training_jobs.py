@@ -30,6 +30,7 @@ class TrainingJobs:
         promote: bool | None = None,
         seed: int | None = None,
         tuning: Mapping[str, Any] | None = None,
+        optimize: Mapping[str, Any] | None = None,
         time: str | None = None,
         series: str | None = None,
         horizon: int | None = None,
@@ -37,7 +38,8 @@ class TrainingJobs:
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
         algorithms. `tuning`, such as `{"trials": 30, "timeout_s": 600, "metric": "f1"}` or `{}`, searches for the
-        hyper-parameters that are not given. `time`, `series` and `horizon` are for forecasting.
+        hyper-parameters that are not given. `optimize`, such as `{"quantize": "int8", "max_metric_loss": 0.01}`, keeps
+        a smaller form of the model where it is as good. `time`, `series` and `horizon` are for forecasting.
         """
         optional = {
             "target": target,
@@ -48,6 +50,7 @@ class TrainingJobs:
             "promote": promote,
             "seed": seed,
             "tuning": dict(tuning) if tuning is not None else None,
+            "optimize": dict(optimize) if optimize is not None else None,
             "time": time,
             "series": series,
             "horizon": horizon,

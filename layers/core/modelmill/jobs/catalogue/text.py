@@ -37,6 +37,7 @@ ENTRIES = (
         "texts.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
@@ -46,6 +47,7 @@ ENTRIES = (
         "spaces). Fast, tiny and strong.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             "tokens": {
                 "type": "string",
@@ -93,6 +95,7 @@ ENTRIES = (
         summary="Embedding and LSTM layers over pieces of words, trained with Keras.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_SUBWORDS,
             "units": {
@@ -124,6 +127,7 @@ ENTRIES = (
         summary="Self-attention over pieces of words, trained from scratch with Keras.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_SUBWORDS,
             "layers": {
