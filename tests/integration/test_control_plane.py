@@ -196,6 +196,21 @@ def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> Non
     assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
 
 
+def test_a_smaller_form_is_asked_for_in_full_and_counts_for_idempotency(cloud: Cloud) -> None:
+    body = {"dataset_id": cloud.ready_dataset(), "model": "m", "algorithm": "mlp"}
+    asked = {**body, "optimize": {"quantize": "float16"}}
+
+    answer = cloud.call("POST", "/v1/training-jobs", asked, idempotency_key="j")
+    again = cloud.call("POST", "/v1/training-jobs", asked, idempotency_key="j")
+    other = cloud.call("POST", "/v1/training-jobs", body, idempotency_key="j")
+
+    complete = {"quantize": "float16", "max_metric_loss": 0.01}
+    assert (answer.status, answer.body["optimize"]) == (202, complete)
+    assert cloud.job(answer.body["job_id"]).spec().optimize == complete
+    assert again.body["job_id"] == answer.body["job_id"]
+    assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
+
+
 def test_a_job_without_a_target_leaves_the_datasets_own_alone(cloud: Cloud) -> None:
     body = {"dataset_id": cloud.ready_dataset(), "model": "m", "task": "clustering"}
 
@@ -278,6 +293,11 @@ def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, 
         ({"algorithm": "magic"}, "algorithm"),
         ({"algorithm": "mlp", "hyperparameters": {"epochs": -1}}, "hyperparameters.epochs"),
         ({"algorithm": "mlp", "hyperparameters": {"epoch": 5}}, "hyperparameters.epoch"),
+        ({"algorithm": "random_forest", "optimize": {"quantize": "int8"}}, "optimize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int4"}}, "optimize.quantize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int8", "max_metric_loss": 2}}, "optimize.max_metric_loss"),
+        ({"algorithm": "mlp", "optimize": {"max_metric_loss": 0.1}}, "optimize.quantize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int8", "per_channel": True}}, "optimize.per_channel"),
     ],
 )
 def test_a_wrong_job_names_the_field(cloud: Cloud, change: dict[str, Any], field: str) -> None:
