@@ -289,7 +289,7 @@ def test_a_result_says_which_rows_are_behind_it(
             assert remarks in shown
 
 
-COSTS = {"model_bytes": 4000, "latency_us": 20.5, "batch_latency_us": 90.0, "metric": 0.9}
+COSTS = {"model_bytes": 4000, "load_ms": 1.5, "latency_us": 20.5, "batch_latency_us": 90.0, "metric": 0.9}
 OPTIMIZATION = {
     "asked": {"quantize": "int8", "max_metric_loss": 0.01},
     "kept": False,

@@ -1,5 +1,6 @@
 """Held-out rows that every form of a model's graph is run on: its answers, how good they are, and what a run costs."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ class Paper(NamedTuple):
 
     outputs: Outputs
     model_bytes: int
+    load_ms: float
     latency_us: float
     batch_latency_us: float
     memory_bytes: int
@@ -42,14 +44,15 @@ class Exam:
 
     def sit(self, graph: bytes) -> Paper:
         """Run the graph on all rows."""
-        before = session.resident_bytes()
+        before, started = session.resident_bytes(), time.perf_counter()
         opened = session.open_session(graph)
+        load = round((time.perf_counter() - started) * 1e3, 1)
         parts = [session.predict(opened, feed) for feed in self.feeds()]
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         memory = max(0, session.resident_bytes() - before)
         first = next(iter(self.feeds()))
         one, batch = (session.latency_us(opened, first, rows) for rows in (1, BATCH_ROWS))
-        return Paper(outputs, len(graph), one, batch, memory)
+        return Paper(outputs, len(graph), load, one, batch, memory)
 
     def check(self, graph: bytes) -> tuple[Report, dict[str, Any]]:
         """The parity report of a graph that is to give exactly what the model gives, and the manifest's placement."""

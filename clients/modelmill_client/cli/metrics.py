@@ -62,6 +62,7 @@ def show_optimization(session: Session, found: dict[str, Any] | None) -> None:
     before, after = found["before"], found["after"]
     rows = {
         "bytes": "model_bytes",
+        "ms to load": "load_ms",
         "µs for one row": "latency_us",
         f"µs for {found['batch_rows']} rows": "batch_latency_us",
         f"{found['metric'] or 'metric'}, held out": "metric",

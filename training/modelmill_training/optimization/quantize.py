@@ -85,7 +85,7 @@ def _metric_reason(told: dict[str, Any]) -> str | None:
 
 
 def _costs(paper: Paper, metric: float | None) -> dict[str, Any]:
-    names = ("model_bytes", "latency_us", "batch_latency_us")
+    names = ("model_bytes", "load_ms", "latency_us", "batch_latency_us")
     return {**{name: getattr(paper, name) for name in names}, "metric": metric}
 
 

@@ -134,6 +134,7 @@ def _optimization(axes: Axes, report: dict[str, Any]) -> None:
     found = report["optimization"]
     costs = {
         "bytes": "model_bytes",
+        "time to\nload": "load_ms",
         "time for\none row": "latency_us",
         f"time for\n{found['batch_rows']} rows": "batch_latency_us",
     }
