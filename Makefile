@@ -65,6 +65,7 @@ bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python -m benchmarks.footprint
 	$(RUN) python -m benchmarks.main_job
 	$(RUN) python -m benchmarks.ingest
+	$(RUN) python -m benchmarks.smaller_forms
 
 lock: $(UV) ## update uv.lock and what is exported from it
 	$(UV) lock --upgrade
