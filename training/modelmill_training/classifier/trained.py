@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnx
 
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import Task
@@ -15,6 +14,7 @@ from modelmill_training.data import Floats, Integers
 from modelmill_training.exam import Exam
 from modelmill_training.metrics import SCORE, evaluate, score
 from modelmill_training.onnx_graph import GraphBuilder, write_classes
+from modelmill_training.optimization.simplify import serialized
 from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
 from modelmill_training.split import sample
@@ -148,9 +148,7 @@ def _scores(samples: Samples, model: Model, seed: int) -> dict[str, tuple[Intege
 def _export(samples: Samples, model: Model) -> bytes:
     graph, given = GraphBuilder(), samples.graph_input()
     outputs = write_classes(graph, model.write(graph, given.name), samples.labels)
-    built = graph.build([given], outputs)
-    onnx.checker.check_model(built)
-    return bytes(built.SerializeToString())
+    return serialized(graph.build([given], outputs))
 
 
 def _exam(samples: Samples, model: Model, task: Task, seed: int, reference: Any) -> Exam:

@@ -12,6 +12,7 @@ from modelmill_training import bundle, parity, session
 from modelmill_training.data import Floats
 from modelmill_training.exam import Exam
 from modelmill_training.onnx_graph import DOUBLE, STRING, GraphBuilder, value_info
+from modelmill_training.optimization.simplify import serialized
 from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
 from modelmill_training.timeseries import report
@@ -54,9 +55,7 @@ class Forecaster:
         first = graph.constant(np.array(STEP_PARTS.index("epoch_seconds")))
         graph.node("Gather", "steps", first, output="times", axis=2)
         outputs = [value_info(name, DOUBLE, "N", form.horizon) for name in ("times", "lower", "upper", "values")]
-        built = graph.build(_inputs(self.frame), outputs)
-        onnx.checker.check_model(built)
-        return bytes(built.SerializeToString())
+        return serialized(graph.build(_inputs(self.frame), outputs))
 
     def feed(self, windows: Windows) -> session.Inputs:
         """The graph's inputs."""
