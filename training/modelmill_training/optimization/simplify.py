@@ -1,4 +1,4 @@
-"""What exporters leave that no run needs: constants that repeat or could be worked out, nodes that do nothing."""
+"""What exporters leave that no run needs: what could be worked out beforehand, such as the shapes of constants."""
 
 import tempfile
 from pathlib import Path
