@@ -1,6 +1,5 @@
 """Held-out rows that every form of a model's graph is run on: its answers, how good they are, and what a run costs."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,14 +13,10 @@ BATCH_ROWS = 32
 
 
 class Paper(NamedTuple):
-    """What a graph answered, and its costs; latencies are of one row and of the first BATCH_ROWS, or all of fewer."""
+    """What a graph answered, and the manifest's placement."""
 
     outputs: Outputs
-    model_bytes: int
-    load_ms: float
-    latency_us: float
-    batch_latency_us: float
-    memory_bytes: int
+    placement: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +39,22 @@ class Exam:
 
     def sit(self, graph: bytes) -> Paper:
         """Run the graph on all rows."""
-        before, started = session.resident_bytes(), time.perf_counter()
+        before = session.resident_bytes()
         opened = session.open_session(graph)
-        load = round((time.perf_counter() - started) * 1e3, 1)
         parts = [session.predict(opened, feed) for feed in self.feeds()]
         outputs = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         memory = max(0, session.resident_bytes() - before)
-        first = next(iter(self.feeds()))
-        one, batch = (session.latency_us(opened, first, rows) for rows in (1, BATCH_ROWS))
-        return Paper(outputs, len(graph), load, one, batch, memory)
+        latency = session.latency_us(opened, next(iter(self.feeds())))
+        return Paper(outputs, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory})
 
     def check(self, graph: bytes) -> tuple[Report, dict[str, Any]]:
-        """The parity report of a graph that is to give exactly what the model gives, and the manifest's placement."""
+        """The parity report of a graph that is to give exactly what the model gives, and its placement."""
         paper = self.sit(graph)
-        placement = {name: getattr(paper, name) for name in ("model_bytes", "latency_us", "memory_bytes")}
-        return self.compare(paper.outputs, EXACT), placement
+        return self.compare(paper.outputs, EXACT), paper.placement
+
+    def costs(self, graph: bytes) -> dict[str, Any]:
+        """`model_bytes`, and medians of loading the graph and of runs of one row and of a batch."""
+        opened, first = session.open_session(graph), next(iter(self.feeds()))
+        one, batch = (session.latency_us(opened, first, rows) for rows in (1, BATCH_ROWS))
+        load = session.load_ms(graph)
+        return {"model_bytes": len(graph), "load_ms": load, "latency_us": one, "batch_latency_us": batch}

@@ -6,7 +6,7 @@ from typing import Any
 import onnx
 
 from modelmill_training import session
-from modelmill_training.exam import BATCH_ROWS, Exam, Paper
+from modelmill_training.exam import BATCH_ROWS, Exam
 from modelmill_training.optimization import integers, weights
 from modelmill_training.outcome import Outcome
 from modelmill_training.parity import Bound, Report
@@ -37,13 +37,13 @@ def quantized(outcome: Outcome, asked: dict[str, Any] | None, progress: Progress
         "metric": exam.metric,
         "metric_loss": loss,
         "parity": agreement,
-        "before": _costs(before, scores[0]),
-        "after": _costs(after, scores[1]),
+        "before": {**exam.costs(outcome.graph), "metric": scores[0]},
+        "after": {**exam.costs(graph), "metric": scores[1]},
     }
-    reason = _size_reason(before, after) or _parity_reason(agreement) or _metric_reason(told)
+    reason = _size_reason(outcome.graph, graph) or _parity_reason(agreement) or _metric_reason(told)
     told |= {"kept": reason is None, "reason": reason}
     outcome = replace(outcome, optimization=told, report=outcome.report | {"optimization": told})
-    return outcome if reason else replace(_with_graph(outcome, graph, after), parity=agreement)
+    return outcome if reason else replace(_with_graph(outcome, graph, after.placement), parity=agreement)
 
 
 def quantize(graph: bytes, form: str) -> bytes:
@@ -62,11 +62,11 @@ def metric_loss(before: float | None, after: float | None, *, more_is_better: bo
     return before - after if more_is_better else (after - before) / (before or 1.0)
 
 
-def _size_reason(before: Paper, after: Paper) -> str | None:
-    if after.model_bytes < before.model_bytes:
+def _size_reason(before: bytes, after: bytes) -> str | None:
+    if len(after) < len(before):
         return None
     least = f"no weights of {weights.MIN_VALUES:,} values or more"
-    return f"it would not be smaller ({after.model_bytes:,} bytes): the model has {least}, or too few of them"
+    return f"it would not be smaller ({len(after):,} bytes): the model has {least}, or too few of them"
 
 
 def _parity_reason(agreement: Report) -> str | None:
@@ -84,14 +84,8 @@ def _metric_reason(told: dict[str, Any]) -> str | None:
     return f"{told['metric']} on held-out rows goes from {before:.6g} to {after}, more than the {allowed:g} allowed"
 
 
-def _costs(paper: Paper, metric: float | None) -> dict[str, Any]:
-    names = ("model_bytes", "load_ms", "latency_us", "batch_latency_us")
-    return {**{name: getattr(paper, name) for name in names}, "metric": metric}
-
-
-def _with_graph(outcome: Outcome, graph: bytes, paper: Paper) -> Outcome:
+def _with_graph(outcome: Outcome, graph: bytes, placement: dict[str, Any]) -> Outcome:
     """What is served is what the manifest tells of: its costs, and its scores for the reference rows."""
-    placement = {name: getattr(paper, name) for name in outcome.placement}
     reference = outcome.reference | {"scores": _reference_scores(outcome.exam, graph)}
     return replace(outcome, graph=graph, placement=placement, reference=reference)
 
