@@ -54,7 +54,9 @@ REQUIREMENTS = (
     "pillow",
     "pyarrow",
     "scikit-learn",
+    "shap",
     "tf2onnx",
+    "threadpoolctl",
     "tokenizers",
 )
 FROM_THE_IMAGE = "tensorflow"

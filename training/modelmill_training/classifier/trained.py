@@ -1,6 +1,6 @@
 """One algorithm trained, evaluated, exported and held against its own graph."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import Task
 from modelmill_training import bundle, parity, session
-from modelmill_training.classifier import Labelled, Model, Request, Samples, builder, report
+from modelmill_training.classifier import Labelled, Model, Request, Samples, builder
+from modelmill_training.classifier import report as reports
 from modelmill_training.data import Floats, Integers
 from modelmill_training.exam import Exam
 from modelmill_training.metrics import SCORE, evaluate, score
@@ -41,6 +42,7 @@ class Trained:
     libraries: tuple[str, ...]
     report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = field(default=None)
+    tuning: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ def fit(
     hyperparameters: dict[str, Any],
     progress: Progress,
     seconds: float | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit on the training part."""
+    """Fit on the training part; see `Request`."""
     progress.report("fit")
     request = Request(
         train=_labelled(samples, samples.split.train),
@@ -81,6 +84,7 @@ def fit(
         seed=spec.seed,
         progress=progress,
         seconds=seconds,
+        report=report,
     )
     model = builder(samples.kind, algorithm).fit(request)
     return Fitted(algorithm, request, model, model.predict(request.validation.items))
@@ -118,7 +122,7 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
         placement=placement,
         reference={"rows": instances, "scores": model.predict(items).tolist()},
         libraries=module.LIBRARIES,
-        report=report.build(spec, algorithm, samples, metrics, curve, scores["test"]),
+        report=reports.build(spec, algorithm, samples, metrics, curve, scores["test"]),
     )
 
 

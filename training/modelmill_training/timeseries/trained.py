@@ -1,5 +1,6 @@
 """One forecaster trained, evaluated beside the seasonal naive one, exported and held against its own graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from modelmill_training.onnx_graph import DOUBLE, STRING, GraphBuilder, value_in
 from modelmill_training.optimization.simplify import serialized
 from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
-from modelmill_training.timeseries import report
+from modelmill_training.timeseries import report as reports
 from modelmill_training.timeseries.algorithms import Model, Request, builder
 from modelmill_training.timeseries.frame import Frame
 from modelmill_training.timeseries.intervals import half_widths
@@ -93,6 +94,7 @@ class Trained:
     libraries: tuple[str, ...]
     report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = None
+    tuning: dict[str, Any] | None = None
 
 
 def fit(
@@ -102,8 +104,9 @@ def fit(
     hyperparameters: dict[str, Any],
     progress: Progress,
     seconds: float | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit on the training part."""
+    """Fit on the training part; see `Request`."""
     progress.algorithm = algorithm
     progress.report("fit")
     parts, form = prepared.parts, prepared.form
@@ -116,6 +119,7 @@ def fit(
         seed=seed,
         progress=progress,
         seconds=seconds,
+        report=report,
     )
     model = builder(algorithm).fit(request)
     without = Forecaster(prepared.frame, model, np.zeros(form.horizon))
@@ -154,7 +158,7 @@ def finish(prepared: Prepared, spec: TrainingSpec, fitted: Fitted, progress: Pro
         placement=placement,
         reference={"rows": rows, "scores": forecaster.predict(windows)["values"].tolist()},
         libraries=module.LIBRARIES,
-        report=report.build(
+        report=reports.build(
             prepared,
             fitted.algorithm,
             metrics,
