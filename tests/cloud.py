@@ -16,6 +16,7 @@ from botocore.validate import validate_parameters
 from moto import mock_aws
 
 from modelmill.aws import clients
+from modelmill.aws.base_models import StoredBaseModels, TableBaseModels
 from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.bundles import StoredBundles
 from modelmill.aws.dataset_files import StoredDatasets
@@ -118,6 +119,8 @@ class Cloud:
             concurrent_jobs=2,
             datasets=5,
             upload_bytes=10_000_000,
+            base_models=3,
+            base_model_bytes=5_000_000,
             model_uploads=3,
             model_bytes=1_000_000,
             monthly_predictions=0,
@@ -127,6 +130,7 @@ class Cloud:
     def __post_init__(self) -> None:
         sqs = boto3.client("sqs")
         self.keys, self.datasets, self.jobs = TableKeys(self.table), TableDatasets(self.table), TableJobs(self.table)
+        self.base_models, self.base_model_files = TableBaseModels(self.table), StoredBaseModels(self.store)
         self.model_uploads = TableModelUploads(self.table)
         self.registry, self.bundles = TableRegistry(self.table), StoredBundles(self.store)
         self.dataset_files = StoredDatasets(self.store)
@@ -139,6 +143,7 @@ class Cloud:
         self.sweeper = Sweeper(
             rows=TableDueRows(self.table),
             datasets=self.datasets,
+            base_models=self.base_models,
             uploads=self.uploads,
             arrivals=UploadMessages(sqs, self.queues["ingest"], self.uploads.name),
             model_uploads=self.model_uploads,
@@ -155,6 +160,8 @@ class Cloud:
                 datasets=self.datasets,
                 forms=self.uploads,
                 dataset_files=self.dataset_files,
+                base_models=self.base_models,
+                base_model_files=self.base_model_files,
                 jobs=self.jobs,
                 dispatches=JobMessages(sqs, self.queues["dispatch"]),
                 stopper=self.states,

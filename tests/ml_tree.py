@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -108,8 +109,8 @@ class Tree:
         return dict(zip(names, session.run(names, inputs), strict=True))
 
 
-def write_tree(root: Path, data: Data, algorithm: str = "linear", **spec: Any) -> Tree:
-    """The input folders of a job; `spec` overrides fields of the training spec."""
+def write_tree(root: Path, data: Data, algorithm: str = "linear", base_model: Path | None = None, **spec: Any) -> Tree:
+    """The input folders of a job, that of a base model among them; `spec` overrides fields of the training spec."""
     training, channel = root / "input/data/training", root / "input/data/spec"
     for folder in (training, channel, root / "model", root / "output"):
         folder.mkdir(parents=True)
@@ -133,6 +134,9 @@ def write_tree(root: Path, data: Data, algorithm: str = "linear", **spec: Any) -
         "catalogue_version": CATALOGUE_VERSION,
         **spec,
     }
+    if base_model is not None:
+        shutil.copytree(base_model, root / "input/data/base_model")
+        fields |= {"base_model": "bm-1", "base_model_sha256": "0" * 64}
     (channel / "spec.json").write_text(json.dumps(TrainingSpec(**fields).to_dict()))
     return Tree(root, data)
 

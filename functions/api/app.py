@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.base_models import StoredBaseModels, TableBaseModels
 from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.bundles import StoredBundles
 from modelmill.aws.clients import prompt_client
@@ -43,6 +44,8 @@ def application() -> ControlPlane:
             concurrent_jobs=settings.max_concurrent_jobs,
             datasets=settings.max_datasets,
             upload_bytes=settings.max_upload_bytes,
+            base_models=settings.max_base_models,
+            base_model_bytes=settings.max_base_model_bytes,
             model_uploads=settings.max_model_uploads,
             model_bytes=settings.max_model_bytes,
             monthly_predictions=settings.max_monthly_predictions,
@@ -50,6 +53,8 @@ def application() -> ControlPlane:
         datasets=TableDatasets(table),
         forms=Bucket(prompt_client("s3"), settings.uploads_bucket),
         dataset_files=StoredDatasets(store),
+        base_models=TableBaseModels(table),
+        base_model_files=StoredBaseModels(store),
         jobs=TableJobs(table),
         dispatches=JobMessages(prompt_client("sqs"), settings.dispatch_queue_url),
         stopper=SageMakerStates(prompt_client("sagemaker"), settings.stack),

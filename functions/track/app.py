@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from modelmill.aws.base_models import TableBaseModels
 from modelmill.aws.boto_dynamodb import BotoDynamoDB
 from modelmill.aws.clients import client
 from modelmill.aws.datasets import TableDatasets
@@ -43,6 +44,7 @@ def sweeper() -> Sweeper:
     return Sweeper(
         rows=TableDueRows(table),
         datasets=TableDatasets(table),
+        base_models=TableBaseModels(table),
         uploads=Bucket(client("s3"), uploads),
         arrivals=UploadMessages(sqs, settings().ingest_queue_url, uploads),
         model_uploads=TableModelUploads(table),

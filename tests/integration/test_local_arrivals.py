@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from modelmill.base_models.lifecycle import upload_key as base_model_key
 from modelmill.datasets.lifecycle import upload_key as dataset_key
 from modelmill.models.uploads import upload_key as model_key
 from modelmill_local import resources, template
@@ -31,6 +32,7 @@ def told(aws, stack, queue: str) -> list[str]:
     ("key", "queue"),
     [
         (dataset_key("acme", "ds-1"), "IngestQueue"),
+        (base_model_key("acme", "bm-1"), "IngestQueue"),
         (model_key("acme", "datasets", 1), "AdmitQueue"),
         ("acme/models/m/1", None),
     ],

@@ -130,12 +130,11 @@ def test_links_and_encrypted_entries_are_refused(upload: Archive) -> None:
 
 
 def test_limits_hold(upload: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_ENTRIES", 1)
+    monkeypatch.setattr(archive, "PICTURES", archive.ArchiveLimits(1, 10_000, 10_000))
     assert upload.refusal({"a/1.png": RED, "b/1.png": BLUE})[0] == "archive_entries"
-    monkeypatch.setattr(archive, "MAX_ENTRIES", 10)
-    monkeypatch.setattr(archive, "MAX_ENTRY_BYTES", 10)
+    monkeypatch.setattr(archive, "PICTURES", archive.ArchiveLimits(10, 10_000, 10))
     assert upload.refusal({"a/1.png": RED})[0] == "archive_name"
-    monkeypatch.setattr(archive, "MAX_UNPACKED_BYTES", 10)
+    monkeypatch.setattr(archive, "PICTURES", archive.ArchiveLimits(10, 10, 10_000))
     assert upload.refusal({"a/1.png": RED})[0] == "archive_size"
 
 

@@ -41,6 +41,6 @@ def test_what_cannot_be_done_is_told(
 def test_the_catalogue_says_which_algorithms_have_weights() -> None:
     told = {(entry.kinds[0], entry.name) for entry in CATALOGUE if entry.to_dict()["quantizable"]}
 
-    nets = {"text": ["text_linear", "lstm", "transformer"], "image": ["cnn", "resnet"], "timeseries": ["lstm"]}
+    nets = {"text": ["text_linear", "lstm", "transformer", "bert"], "image": ["cnn", "resnet"], "timeseries": ["lstm"]}
     expected = {(kind, name) for kind, names in nets.items() for name in ["auto", *names]}
     assert told == expected | {("tabular", "auto"), ("tabular", "mlp"), ("tabular", "autoencoder")}

@@ -69,14 +69,14 @@ def test_the_upload_events_are_those_that_the_rule_lets_through(name: str, rule:
 
     assert arrived["source"] in pattern["source"]
     assert arrived["detail-type"] in pattern["detail-type"]
-    (key,) = pattern["detail"]["object"]["key"]
-    assert arrived["detail"]["object"]["key"].startswith(key["prefix"])
+    prefixes = [key["prefix"] for key in pattern["detail"]["object"]["key"]]
+    assert arrived["detail"]["object"]["key"].startswith(tuple(prefixes))
 
 
 def test_the_keys_of_uploads_can_be_read() -> None:
     keys = {name: body(name)["detail"]["object"]["key"] for name in ("ingest-upload", "admit-upload")}
 
-    assert parse_dataset_key(keys["ingest-upload"])
+    assert parse_dataset_key("datasets", keys["ingest-upload"])
     assert parse_model_key(keys["admit-upload"]) == ("default", "churn", 3)
     (record,) = event("admit-upload")["Records"]
     assert parse_upload_message(record["body"], "modelmill-uploadsbucket") == keys["admit-upload"]

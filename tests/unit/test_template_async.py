@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from modelmill.base_models.lifecycle import upload_key as base_model_key
 from modelmill.datasets.lifecycle import upload_key
 from modelmill.models.uploads import upload_key as model_key
 from tests.template_setup import CONSUMERS, STACK, Template, resolved, statements
@@ -67,11 +68,14 @@ def test_every_rule_retries_and_has_dead_letters(template: Template) -> None:
 
 
 def test_rules_match_only_what_is_this_stacks_and_never_the_reason(template: Template) -> None:
-    for rule, kind in (("UploadArrived", "datasets"), ("ModelArrived", "models")):
+    for rule, kinds in (("UploadArrived", ("datasets", "base-models")), ("ModelArrived", ("models",))):
         assert template[rule]["EventPattern"] == {
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": ["UploadsBucket"]}, "object": {"key": [{"prefix": f"{kind}/"}]}},
+            "detail": {
+                "bucket": {"name": ["UploadsBucket"]},
+                "object": {"key": [{"prefix": f"{kind}/"} for kind in kinds]},
+            },
         }
     assert template["TrainingJobChanged"]["EventPattern"] == {
         "source": ["aws.sagemaker"],
@@ -81,7 +85,11 @@ def test_rules_match_only_what_is_this_stacks_and_never_the_reason(template: Tem
 
 
 def test_each_kind_of_upload_goes_to_the_queue_of_its_function(template: Template) -> None:
-    keys = {upload_key("t", "ds-1"): "IngestQueue.Arn", model_key("t", "m", 1): "AdmitQueue.Arn"}
+    keys = {
+        upload_key("t", "ds-1"): "IngestQueue.Arn",
+        base_model_key("t", "bm-1"): "IngestQueue.Arn",
+        model_key("t", "m", 1): "AdmitQueue.Arn",
+    }
 
     for key, queue in keys.items():
         told = [

@@ -18,6 +18,8 @@ SPEC = "StoreBucket.Arn/jobs/acme/job-01/spec/spec.json"
 OUTPUT = f"StoreBucket.Arn/jobs/acme/job-01/output/{STACK}-job-01-1/output/model/model.onnx"
 BUNDLE = "StoreBucket.Arn/models/acme/cells/1/model.onnx"
 UPLOAD = "UploadsBucket.Arn/datasets/acme/ds-01"
+UPLOADED_BASE_MODEL = "UploadsBucket.Arn/base-models/acme/bm-01"
+BASE_MODEL = "StoreBucket.Arn/base-models/acme/bm-01/5ha/model.safetensors"
 UPLOADED_MODEL = "UploadsBucket.Arn/models/acme/cells/2"
 CODE = "StoreBucket.Arn/training/5ha/train.sh"
 
@@ -33,12 +35,15 @@ TABLE_ACTIONS = {
 CALLS = {
     "Api": [
         ("s3:PutObject", UPLOAD, {}),
+        ("s3:PutObject", UPLOADED_BASE_MODEL, {}),
         ("s3:PutObject", UPLOADED_MODEL, {}),
         ("s3:GetObject", DATASET, {}),
         ("s3:GetObject", BUNDLE, {}),
         ("s3:DeleteObject", DATASET, {}),
+        ("s3:DeleteObject", BASE_MODEL, {}),
         ("s3:DeleteObject", BUNDLE, {}),
         ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "datasets/acme/ds-01/"}),
+        ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "base-models/acme/bm-01/"}),
         ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "models/acme/cells/"}),
         ("sqs:SendMessage", "DispatchQueue.Arn", {}),
         ("sagemaker:StopTrainingJob", JOB, {}),
@@ -55,6 +60,9 @@ CALLS = {
         ("s3:ListBucket", "UploadsBucket.Arn", {}),
         ("s3:DeleteObject", UPLOAD, {}),
         ("s3:PutObject", DATASET, {}),
+        ("s3:GetObject", UPLOADED_BASE_MODEL, {}),
+        ("s3:DeleteObject", UPLOADED_BASE_MODEL, {}),
+        ("s3:PutObject", BASE_MODEL, {}),
     ],
     "Dispatch": [
         ("s3:GetObject", CODE, {}),
@@ -67,6 +75,7 @@ CALLS = {
     "Track": [
         ("dynamodb:Query", "Table.Arn/index/due", {}),
         ("s3:GetObject", UPLOAD, {}),
+        ("s3:GetObject", UPLOADED_BASE_MODEL, {}),
         ("s3:GetObject", UPLOADED_MODEL, {}),
         ("s3:ListBucket", "UploadsBucket.Arn", {}),
         ("sqs:SendMessage", "IngestQueue.Arn", {}),
@@ -87,7 +96,9 @@ CALLS = {
     ],
     "Training": [
         ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "datasets/acme/ds-01/5ha/"}),
+        ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "base-models/acme/bm-01/5ha/"}),
         ("s3:GetObject", DATASET, {}),
+        ("s3:GetObject", BASE_MODEL, {}),
         ("s3:GetObject", CODE, {}),
         ("s3:GetObject", SPEC, {}),
         ("s3:PutObject", OUTPUT, {}),
@@ -118,6 +129,10 @@ FORBIDDEN = [
     ("Admit", "s3:PutObject", UPLOADED_MODEL, {}),
     ("Admit", "s3:ListBucket", "UploadsBucket.Arn", {"s3:prefix": "datasets/acme/"}),
     ("Admit", "s3:DeleteObject", BUNDLE, {}),
+    ("Admit", "s3:GetObject", UPLOADED_BASE_MODEL, {}),
+    ("Admit", "s3:GetObject", BASE_MODEL, {}),
+    ("Infer", "s3:GetObject", BASE_MODEL, {}),
+    ("Api", "s3:GetObject", BASE_MODEL, {}),
     ("Api", "s3:PutObject", BUNDLE, {}),
     ("Api", "s3:DeleteObject", UPLOAD, {}),
     ("Api", "s3:GetObject", UPLOADED_MODEL, {}),

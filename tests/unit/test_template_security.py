@@ -76,6 +76,7 @@ def test_training_reads_its_inputs_and_writes_only_below_jobs(template: Template
 
     assert allowed["s3:GetObject"] == (
         "StoreBucket.Arn/datasets/*",
+        "StoreBucket.Arn/base-models/*",
         "StoreBucket.Arn/training/*",
         "StoreBucket.Arn/jobs/*/spec/*",
     )
@@ -94,21 +95,24 @@ def test_uploads_of_datasets_and_of_models_are_read_by_different_roles(template:
         for role in FUNCTIONS
     }
 
-    both = {"UploadsBucket.Arn/datasets/*", "UploadsBucket.Arn/models/*"}
+    read_as_data, run = (
+        {"UploadsBucket.Arn/datasets/*", "UploadsBucket.Arn/base-models/*"},
+        {"UploadsBucket.Arn/models/*"},
+    )
     assert reached == {
-        "Api": both,
+        "Api": read_as_data | run,
         "Infer": set(),
-        "Ingest": {"UploadsBucket.Arn/datasets/*"},
+        "Ingest": read_as_data,
         "Dispatch": set(),
-        "Track": both,
-        "Admit": {"UploadsBucket.Arn/models/*"},
+        "Track": read_as_data | run,
+        "Admit": run,
     }
 
 
-def test_admit_reaches_no_datasets(template: Template) -> None:
+def test_admit_reaches_no_datasets_and_no_base_models(template: Template) -> None:
     reached = [resource for s in statements(template, "AdmitRole") for resource in s.resources]
 
-    assert not [resource for resource in reached if "datasets" in resource]
+    assert not [resource for resource in reached if "datasets" in resource or "base-models" in resource]
 
 
 @pytest.mark.parametrize("bucket", ["UploadsBucket", "StoreBucket"])

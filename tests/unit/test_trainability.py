@@ -92,3 +92,29 @@ def test_what_does_not_fit_names_the_field(question: Asked, field: str, word: st
 def test_rows_that_say_nothing_cannot_be_grouped(columns: list[Column], rows: int, word: str) -> None:
     with pytest.raises(Untrainable, match=word):
         decide(Schema("tabular", rows, 0, columns), asked("clustering"))
+
+
+TEXT = Column("review", "text", 0, 100)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ignored"),
+    [
+        (Asked(None, None, "embedding", "bert"), None),
+        (Asked(None, None, "embedding", "bert", dataset_target="mood"), "mood"),
+        (Asked(None, ["mood"], "embedding", "bert", dataset_target="mood"), None),
+    ],
+)
+def test_an_encoder_needs_no_target(asked: Asked, ignored: str | None) -> None:
+    texts = Schema("text", 100, 0, [TEXT, Column("mood", "category", 0, 40)])
+
+    assert decide(texts, asked) == Decision(None, "embedding", ignored)
+
+
+def test_an_encoder_takes_no_target_and_some_texts() -> None:
+    few = Schema("text", 19, 0, [Column("review", "text", 0, 19)])
+
+    with pytest.raises(Untrainable, match="19 different texts"):
+        decide(few, Asked(None, None, "embedding", "bert"))
+    with pytest.raises(InvalidRequest, match="takes no target"):
+        decide(few, Asked("review", None, "embedding", "bert"))

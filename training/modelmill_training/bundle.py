@@ -31,6 +31,7 @@ _SIZE_SETTINGS = {
     "mlp": "ask for fewer or smaller layers",
     "linear": "use fewer columns",
     "lstm": "ask for fewer units",
+    "bert": "take a base model of fewer parameters, each of which is 4 bytes of the bundle",
 }
 
 

@@ -38,6 +38,11 @@ class Environment:
         return self.root / "input/data/training/schema.json"
 
     @property
+    def base_model_folder(self) -> Path:
+        """The files of the base model, where the job starts from one."""
+        return self.root / "input/data/base_model"
+
+    @property
     def model_folder(self) -> Path:
         """Where the bundle goes."""
         return self.root / "model"

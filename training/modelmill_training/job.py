@@ -76,6 +76,7 @@ def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progre
             "dataset_id": spec.dataset_id,
             "dataset_sha256": spec.dataset_sha256,
             "job_id": spec.job_id,
+            **_base_model(spec),
         },
         libraries=bundle.library_versions(outcome.libraries),
         files=bundle.describe_files(folder),
@@ -90,3 +91,9 @@ def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progre
     )
     bundle.write_manifest(folder, manifest)
     return manifest
+
+
+def _base_model(spec: TrainingSpec) -> dict[str, str]:
+    if spec.base_model is None or spec.base_model_sha256 is None:
+        return {}
+    return {"base_model": spec.base_model, "base_model_sha256": spec.base_model_sha256}

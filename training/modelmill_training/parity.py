@@ -41,6 +41,12 @@ def compare_values(source: Floats, outputs: Outputs, deviation: float, bound: Bo
     return _report(errors / deviation, np.zeros(len(errors), dtype=bool), source, outputs["value"], bound)
 
 
+def compare_vectors(source: Floats, outputs: Outputs, bound: Bound = EXACT) -> Report:
+    """The parity report of an encoder: how far each vector, whose length is 1, lies from the source's."""
+    errors: Floats = np.linalg.norm(outputs["vector"].astype(np.float64) - source, axis=1)
+    return _report(errors, np.zeros(len(errors), dtype=bool), source, outputs["vector"], bound)
+
+
 def compare_outputs(source: Outputs, outputs: Outputs, chosen: str, margins: Floats, bound: Bound = EXACT) -> Report:
     """The parity report of a model of several outputs, one of which is chosen by the others, the last one above all.
 

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from modelmill_client.cli import account, algorithms, datasets, jobs, keys, models, predict, report, train, up
+from modelmill_client.cli import (
+    account,
+    algorithms,
+    base_models,
+    datasets,
+    jobs,
+    keys,
+    models,
+    predict,
+    report,
+    train,
+    up,
+)
 
 app = typer.Typer(
     name="modelmill",
@@ -39,6 +51,7 @@ def root(
 
 up.register(app)
 app.add_typer(datasets.app)
+app.add_typer(base_models.app)
 train.register(app)
 jobs.register(app)
 models.register(app)

@@ -10,7 +10,7 @@ from modelmill_client.cli.command import command
 from modelmill_client.cli.live import transfer
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import size
-from modelmill_client.errors import NotReady
+from modelmill_client.cli.uploaded import show_problems, wait_for
 
 app = typer.Typer(
     name="datasets", no_args_is_help=True, rich_markup_mode=None, help="Upload data and look at what is in it."
@@ -46,7 +46,7 @@ def upload(
             file, target=target, name=name, kind=kind, format=format, progress=progress
         )
     if wait:
-        dataset = _wait(session, dataset["dataset_id"], timeout)
+        dataset = wait_for(session, session.client.datasets, dataset["dataset_id"], timeout)
     dataset.pop("upload", None)
     follow_up = f"{dataset['dataset_id']} is uploaded; `modelmill datasets wait {dataset['dataset_id']}` follows it"
     session.show(dataset, (lambda: show_dataset(session, dataset)) if wait else follow_up)
@@ -55,7 +55,8 @@ def upload(
 @command(app, "wait")
 def wait(session: Session, dataset: DatasetArgument, timeout: Timeout = 900.0) -> None:
     """Wait until an uploaded file has been checked."""
-    found = _wait(session, session.client.datasets.find(dataset)["dataset_id"], timeout)
+    datasets = session.client.datasets
+    found = wait_for(session, datasets, datasets.find(dataset)["dataset_id"], timeout)
     session.show(found, lambda: show_dataset(session, found))
 
 
@@ -118,16 +119,6 @@ def show_dataset(session: Session, dataset: dict[str, Any]) -> None:
         session.table(("column", "type", "missing#", "distinct#", "values"), (_column_row(c) for c in columns))
 
 
-def show_problems(session: Session, dataset: dict[str, Any]) -> None:
-    """Prints what is wrong with a file."""
-    problems = dataset.get("problems") or []
-    if problems:
-        session.table(
-            ("problem", "line#", "column", "what"),
-            ((p["code"], p.get("line"), p.get("column"), p["message"]) for p in problems),
-        )
-
-
 def _column_row(column: dict[str, Any]) -> tuple[object, ...]:
     return column["name"], column["type"], column["nulls"], column["distinct"], _values(column)
 
@@ -143,12 +134,3 @@ def _values(column: dict[str, Any]) -> str:
 
 def _short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _wait(session: Session, dataset_id: str, timeout: float) -> dict[str, Any]:
-    try:
-        return session.client.datasets.wait(dataset_id, timeout=timeout)
-    except NotReady as error:
-        if not session.json_output:
-            show_problems(session, error.resource)
-        raise

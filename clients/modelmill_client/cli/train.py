@@ -23,7 +23,8 @@ def train(
     task: Annotated[
         str | None,
         typer.Option(
-            help="regression, binary, multiclass or forecasting, or without a target clustering or anomaly_detection; "
+            help="regression, binary, multiclass or forecasting, or without a target clustering, anomaly_detection or "
+            "embedding; "
             "by default what the target says."
         ),
     ] = None,
@@ -51,6 +52,9 @@ def train(
     ] = None,
     series: Annotated[str | None, typer.Option(help="Forecasting: the column that names the series.")] = None,
     horizon: Annotated[int | None, typer.Option(min=1, max=1000, help="Forecasting: steps ahead.")] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="Texts: what bert starts from, by id or name; see `modelmill base-models`.")
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
     """Train a model on a dataset."""
@@ -70,6 +74,7 @@ def train(
         time=time,
         series=series,
         horizon=horizon,
+        base_model=session.client.base_models.find(base_model)["base_model_id"] if base_model else None,
     )
     if watch:
         session.remark(f"{job['job_id']} is {job['status']}")

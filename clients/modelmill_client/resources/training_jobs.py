@@ -34,12 +34,14 @@ class TrainingJobs:
         time: str | None = None,
         series: str | None = None,
         horizon: int | None = None,
+        base_model: str | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
         algorithms. `tuning`, such as `{"trials": 30, "timeout_s": 600, "metric": "f1"}` or `{}`, searches for the
         hyper-parameters that are not given. `optimize`, such as `{"quantize": "int8", "max_metric_loss": 0.01}`, keeps
-        a smaller form of the model where it is as good. `time`, `series` and `horizon` are for forecasting.
+        a smaller form of the model where it is as good. `time`, `series` and `horizon` are for forecasting,
+        `base_model` is the id of what `bert` starts from.
         """
         optional = {
             "target": target,
@@ -54,6 +56,7 @@ class TrainingJobs:
             "time": time,
             "series": series,
             "horizon": horizon,
+            "base_model": base_model,
         }
         given = {name: value for name, value in optional.items() if value is not None}
         body = {"dataset_id": dataset_id, "model": model, **given}

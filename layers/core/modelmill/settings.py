@@ -44,6 +44,8 @@ class ApiSettings(NamedTuple):
     max_concurrent_jobs: int
     max_datasets: int
     max_upload_bytes: int
+    max_base_models: int
+    max_base_model_bytes: int
     max_model_uploads: int
     max_model_bytes: int
     max_monthly_predictions: int

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import onnx
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from modelmill_training.onnx_graph import GraphBuilder
 from modelmill_training.progress import Progress
 from modelmill_training.report.warnings import Finding
 from modelmill_training.split import Split
+
+if TYPE_CHECKING:  # pictures need no tokenizers
+    from modelmill_training.text.base_model import BaseModel
 
 
 class Model(Protocol):
@@ -55,6 +58,11 @@ class Samples(Protocol):
         """[N] the place of each item in the dataset."""
         ...
 
+    @property
+    def base_model(self) -> "BaseModel | None":
+        """What a model may start from."""
+        ...
+
     def take(self, rows: Integers) -> Any:
         """Some items, as models learn from them."""
         ...
@@ -93,6 +101,7 @@ class Request:
 
     hyperparameters: complete; builders replace None by what they took, for the manifest.
     seconds: a time limit for builders that can stop early, or None.
+    base_model: what the model starts from, or None.
     report: told the loss on the validation part after each step, by builders that learn in steps; it may raise to end
         the fit.
     """
@@ -104,6 +113,7 @@ class Request:
     seed: int
     progress: Progress = field(default_factory=Progress)
     seconds: float | None = None
+    base_model: "BaseModel | None" = None
     report: Callable[[int, float], None] | None = None
 
 

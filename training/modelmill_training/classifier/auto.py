@@ -15,6 +15,9 @@ from modelmill_training.progress import Progress
 # By the kind of dataset. The first one is always trained, so that the smallest budget still brings something.
 CANDIDATES = {"text": ("text_linear", "lstm", "transformer"), "image": ("cnn", "resnet")}
 
+# With a base model, which knows its language before the first text.
+PRETRAINED = ("bert",)
+
 # With less of either, what follows the first one is not begun.
 MIN_TRAIN_ITEMS = 2000
 MIN_SECONDS = 60.0
@@ -43,7 +46,7 @@ def choose(samples: Samples, spec: TrainingSpec, progress: Progress) -> Trained:
     """
     end = time.monotonic() + min(spec.time_budget_s, spec.hyperparameters["time_budget_s"])
     board: list[tuple[Candidate, Fitted | None]] = []
-    for name in CANDIDATES[samples.kind]:
+    for name in (*CANDIDATES[samples.kind], *(PRETRAINED if samples.base_model else ())):
         left = end - time.monotonic() if board else None
         board.append(_try(samples, spec, name, left, progress))
         progress.candidate(asdict(board[-1][0]))
@@ -55,7 +58,7 @@ def _try(
 ) -> tuple[Candidate, Fitted | None]:
     progress.algorithm = name
     started, metric = time.monotonic(), SCORE[spec.task]
-    reason = _reason_not_to(len(samples.split.train), left)
+    reason = _reason_not_to(name, len(samples.split.train), left)
     if reason:
         return Candidate(name, "dropped", None, metric, 0.0, reason), None
     try:
@@ -68,10 +71,10 @@ def _try(
     return Candidate(name, "done", metrics.get(metric), metric, _since(started)), fitted
 
 
-def _reason_not_to(train: int, left: float | None) -> str | None:
+def _reason_not_to(name: str, train: int, left: float | None) -> str | None:
     if left is None:
         return None
-    if train < MIN_TRAIN_ITEMS:
+    if train < MIN_TRAIN_ITEMS and name not in PRETRAINED:
         return f"not tried: {train} training rows are few for it, it is tried from {MIN_TRAIN_ITEMS} on"
     if left < MIN_SECONDS:
         return f"not finished: it takes about {MIN_SECONDS:.0f} s, {max(0.0, left):.0f} s were left"

@@ -38,7 +38,7 @@ def outcome_of(
         graph=trained.graph,
         exam=trained.exam,
         signature=signature,
-        labels=samples.labels,
+        labels=samples.labels or None,
         metrics=trained.metrics,
         parity=trained.parity,
         placement=trained.placement,

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from modelmill.jobs.spec import TrainingSpec
-from modelmill.models.manifest import Task
 from modelmill_training import bundle, parity, session
 from modelmill_training.classifier import Labelled, Model, Request, Samples, builder
 from modelmill_training.classifier import report as reports
@@ -24,6 +23,8 @@ MAX_TRAIN_ITEMS_EVALUATED = 5_000
 MAX_PARITY_ITEMS = 1_000
 REFERENCE_ITEMS = 50
 CHUNK = 32
+
+type Compare = Callable[[Floats, Outputs, Bound], Report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def fit(
         seed=spec.seed,
         progress=progress,
         seconds=seconds,
+        base_model=samples.base_model,
         report=report,
     )
     model = builder(samples.kind, algorithm).fit(request)
@@ -106,8 +108,8 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
     graph = _export(samples, model)
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    instances, items = samples.reference(sample(samples.split.train, REFERENCE_ITEMS, spec.seed))
-    exam = _exam(samples, model, spec.task, spec.seed, items)
+    instances, items = reference_items(samples, spec.seed)
+    exam = _exam(samples, model, spec, items)
     agreement, placement = exam.check(graph)
     parity.require(agreement)
     progress.report("report")
@@ -155,8 +157,26 @@ def _export(samples: Samples, model: Model) -> bytes:
     return serialized(graph.build([given], outputs))
 
 
-def _exam(samples: Samples, model: Model, task: Task, seed: int, reference: Any) -> Exam:
-    """On held-out items; `reference` are those of the manifest."""
+def _exam(samples: Samples, model: Model, spec: TrainingSpec, reference: Any) -> Exam:
+    def compare(source: Floats, outputs: Outputs, bound: Bound) -> Report:
+        return parity.compare_probabilities(source, outputs, samples.labels, bound)
+
+    def scored(rows: Integers, outputs: Outputs) -> float | None:
+        return score(spec.task, samples.target[rows], outputs, samples.labels)
+
+    return exam_of(samples, model, spec.seed, reference, compare, SCORE[spec.task], scored)
+
+
+def exam_of(
+    samples: Samples,
+    model: Model,
+    seed: int,
+    reference: Any,
+    compare: Compare,
+    metric: str | None = None,
+    scored: Callable[[Integers, Outputs], float | None] = lambda *_: None,
+) -> Exam:
+    """On held-out items; `reference` are those of the manifest, `scored` gives the metric of the graph's outputs."""
     held_out = np.concatenate([samples.split.test, samples.split.validation])
     rows, name = sample(held_out, MAX_PARITY_ITEMS, seed), samples.graph_input().name
     source = model.predict(samples.take(rows))
@@ -165,16 +185,21 @@ def _exam(samples: Samples, model: Model, task: Task, seed: int, reference: Any)
         for start in range(0, len(rows), CHUNK):
             yield {name: samples.feed(model, samples.take(rows[start : start + CHUNK]))}
 
-    def compare(outputs: Outputs, bound: Bound) -> Report:
-        agreement = parity.compare_probabilities(source, outputs, samples.labels, bound)
+    def compared(outputs: Outputs, bound: Bound) -> Report:
+        agreement = compare(source, outputs, bound)
         for entry in agreement["worst"]:
             entry["row"] = int(samples.present_rows[rows[entry["row"]]])
         return agreement
 
     return Exam(
         feeds=feeds,
-        compare=compare,
+        compare=compared,
         reference={name: samples.feed(model, reference)},
-        metric=SCORE[task],
-        score=lambda outputs: score(task, samples.target[rows], outputs, samples.labels),
+        metric=metric,
+        score=lambda outputs: scored(rows, outputs),
     )
+
+
+def reference_items(samples: Samples, seed: int) -> tuple[list[dict[str, Any]], Any]:
+    """The manifest's reference rows, as clients send them, and the items that they are."""
+    return samples.reference(sample(samples.split.train, REFERENCE_ITEMS, seed))

@@ -53,6 +53,7 @@ class Images:
     conflicting: list[str]
 
     kind = "image"
+    base_model = None
 
     def take(self, rows: Integers) -> Pixels:
         """See `Samples`."""

@@ -19,6 +19,8 @@ STEPS_PER_EPOCH = 300
 
 WARMUP_SHARE = 0.1
 FINAL_SHARE = 0.01
+# The length of the gradient of all weights together, at most.
+LONGEST_STEP = 1.0
 
 
 def decide(given: dict[str, Any], rows: int) -> None:
@@ -34,6 +36,32 @@ def optimizer(given: dict[str, Any], rows: int) -> Any:
     """The Keras optimizer with its schedule over all epochs; `given` as `decide` leaves it."""
     steps = given["epochs"] * math.ceil(rows / given["batch_size"])
     return OPTIMIZERS[given["optimizer"]](learning_rate=_schedule(given["schedule"], given["learning_rate"], steps))
+
+
+def fine_tuning(given: dict[str, Any], rows: int) -> Any:
+    """AdamW as encoders are trained further with it: short steps at first and at the end, and none too long.
+
+    Weight decay spares the numbers that the decay's authors spared: https://arxiv.org/abs/1810.04805
+    """
+    steps = given["epochs"] * math.ceil(rows / given["batch_size"])
+    rate = _WarmupLinear(given["learning_rate"], max(1, round(WARMUP_SHARE * steps)), steps)
+    made = keras.optimizers.AdamW(rate, weight_decay=given["weight_decay"], global_clipnorm=LONGEST_STEP)
+    made.exclude_from_weight_decay(var_names=["bias", "scale", "shift"])
+    return made
+
+
+class _WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Up to the rate along a line, and down to zero along another."""
+
+    def __init__(self, rate: float, warmup: int, steps: int) -> None:
+        super().__init__()
+        self._rate, self._warmup, self._steps = rate, warmup, max(steps, warmup + 1)
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, which counts from 0."""
+        done = keras.ops.cast(step, "float32") + 1.0
+        up, down = done / self._warmup, (self._steps - done) / (self._steps - self._warmup)
+        return self._rate * keras.ops.maximum(keras.ops.minimum(up, down), 0.0)
 
 
 def penalty(given: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from modelmill_training.data import Floats, Integers
 from modelmill_training.networks import optimizers
 from modelmill_training.networks.training import Examples, Schedule, Trainer, class_weights
 from modelmill_training.onnx_graph import GraphBuilder
-from modelmill_training.text.tokens import PADDING_ID, Ids, padded, subword_tokenizer, with_length
+from modelmill_training.text.tokens import PADDING_ID, Ids, padded, padding_of, subword_tokenizer, with_length
 
 EVALUATION_BATCH = 128
 # What null means for max_length: the share of texts that are read whole, and the most tokens all the same.
@@ -54,34 +54,34 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     given, rows = request.hyperparameters, len(request.train.target)
     tokenizer = subword_tokenizer(request.train.items, given["vocabulary"], LONGEST)
     if given["max_length"] is None:
-        given["max_length"] = _usual_length(tokenizer, request.train.items)
+        given["max_length"] = usual_length(tokenizer, request.train.items)
     with_length(tokenizer, given["max_length"])
     optimizers.decide(given, rows)
     net = build(tokenizer.get_vocab_size(), request)
-    weights = class_weights(request.train.target, request.classes, given["class_weight"])
-    trainer = Trainer(
-        _Trimmed(net),
-        optimizers.optimizer(given, rows),
-        classes=request.classes,
-        weights=weights,
-        evaluation_batch=EVALUATION_BATCH,
-    )
-    schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
-    train, validation = (_examples(tokenizer, part) for part in (request.train, request.validation))
-    trainer.fit(train, validation, schedule, request.progress, request.report)
+    train, validation = (examples(tokenizer, part) for part in (request.train, request.validation))
+    learn(Trimmed(net, PADDING_ID), optimizers.optimizer(given, rows), request, train, validation)
     return Network(net, tokenizer, writer)
 
 
-def real_tokens(ids: Any) -> Any:
+def learn(net: Any, optimizer: Any, request: Request, train: Examples, validation: Examples) -> None:
+    """Train a net of probabilities in place, as the request's hyper-parameters say."""
+    given = request.hyperparameters
+    weights = class_weights(request.train.target, request.classes, given["class_weight"])
+    trainer = Trainer(net, optimizer, classes=request.classes, weights=weights, evaluation_batch=EVALUATION_BATCH)
+    schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
+    trainer.fit(train, validation, schedule, request.progress, request.report)
+
+
+def real_tokens(ids: Any, padding: int = PADDING_ID) -> Any:
     """[N, length] 1.0 for tokens and 0.0 for padding."""
-    return keras.ops.cast(keras.ops.not_equal(ids, PADDING_ID), "float32")
+    return keras.ops.cast(keras.ops.not_equal(ids, padding), "float32")
 
 
-class _Trimmed:
+class Trimmed:
     """The net, called with no more padding than the longest text of the batch needs."""
 
-    def __init__(self, net: Any) -> None:
-        self._net = net
+    def __init__(self, net: Any, padding: int) -> None:
+        self._net, self._padding = net, padding
         self.get_weights, self.set_weights = net.get_weights, net.set_weights
         self.trainable_variables = net.trainable_variables
 
@@ -91,18 +91,20 @@ class _Trimmed:
         return self._net.losses
 
     def __call__(self, ids: Any, training: bool) -> Any:
-        tokens = tf.reduce_sum(tf.cast(ids != PADDING_ID, tf.int32), axis=1)
+        """What the net gives for [N, length] ids."""
+        tokens = tf.reduce_sum(tf.cast(ids != self._padding, tf.int32), axis=1)
         return self._net(ids[:, : tf.maximum(1, tf.reduce_max(tokens))], training=training)
 
 
-def _usual_length(tokenizer: Tokenizer, texts: list[str]) -> int:
-    counts = np.count_nonzero(padded(tokenizer, texts) != PADDING_ID, axis=1)
+def usual_length(tokenizer: Tokenizer, texts: list[str]) -> int:
+    """What null means for max_length."""
+    counts = np.count_nonzero(padded(tokenizer, texts) != padding_of(tokenizer), axis=1)
     return max(4, math.ceil(float(np.quantile(counts, READ_WHOLE))))
 
 
-def _examples(tokenizer: Tokenizer, part: Labelled) -> Examples:
+def examples(tokenizer: Tokenizer, part: Labelled) -> Examples:
     """Sorted by length, so that batches in this order need little padding."""
     ids: Ids = padded(tokenizer, part.items).astype(np.int32)
-    lengths: Integers = np.count_nonzero(ids != PADDING_ID, axis=1)
+    lengths: Integers = np.count_nonzero(ids != padding_of(tokenizer), axis=1)
     order = np.argsort(lengths, kind="stable")
     return Examples(ids[order], part.target[order], lengths[order])

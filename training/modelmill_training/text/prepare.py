@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from modelmill.datasets.schema import Schema
 from modelmill.jobs.spec import TrainingSpec
@@ -18,6 +19,7 @@ from modelmill_training.progress import Progress
 from modelmill_training.report.warnings import Finding, warning
 from modelmill_training.split import Hashes, Split, split_rows
 from modelmill_training.target import decode_target
+from modelmill_training.text.base_model import BaseModel
 from modelmill_training.text.tokens import Ids, padded
 
 MAX_EXAMPLES = 5
@@ -32,6 +34,7 @@ class Texts:
 
     column: where the texts come from. target: [N] indexes into `labels`. present_rows: [N] places in the dataset.
     missing_target_rows, empty_texts: rows left out. conflicting: texts that occur with more than one label.
+    base_model: what the job starts from.
     """
 
     column: str
@@ -43,6 +46,7 @@ class Texts:
     missing_target_rows: int
     empty_texts: int
     conflicting: list[str]
+    base_model: BaseModel | None = None
 
     kind = "text"
 
@@ -89,7 +93,7 @@ def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progre
     kinds = {column.name: column.type for column in schema.columns}
     target = decode_target(arrow.column(target_name), kinds[target_name], spec.task)
     texts = np.array(arrow.column(name).to_pylist(), dtype=object)[target.present]
-    filled = np.array([text is not None and not text.isspace() and text != "" for text in texts], dtype=bool)
+    filled = _filled(texts)
     kept, values = list(texts[filled]), target.values[filled].astype(np.int64)
     labels = target.labels or []
     _require_texts(values, labels)
@@ -108,13 +112,39 @@ def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progre
     )
 
 
+def prepare_unlabelled(environment: Environment, spec: TrainingSpec, schema: Schema, progress: Progress) -> Texts:
+    """Read the texts, leave out empty ones, and deal the rest."""
+    name = text_column(schema, spec)
+    arrow = read_arrow(environment.data_file, schema, [name])
+    progress.report("prepare")
+    texts = np.array(arrow.column(name).to_pylist(), dtype=object)
+    filled = _filled(texts)
+    kept = list(texts[filled])
+    return Texts(
+        column=name,
+        texts=kept,
+        target=np.zeros(len(kept), dtype=np.int64),
+        labels=[],
+        split=split_rows(_identity(kept), None, spec.seed),
+        present_rows=np.flatnonzero(filled),
+        missing_target_rows=0,
+        empty_texts=int(np.count_nonzero(~filled)),
+        conflicting=[],
+    )
+
+
+def _filled(texts: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.array([text is not None and not text.isspace() and text != "" for text in texts], dtype=bool)
+
+
 def text_column(schema: Schema, spec: TrainingSpec) -> str:
     """The named column, or the only one of text; `trainability.text` has made sure that there is one.
 
     Raises:
         TrainingFailure: there is not.
     """
-    words = [column for column in schema.columns if column.type in ("text", "category") and column.name != spec.target]
+    target = spec.target or spec.ignored_target
+    words = [column for column in schema.columns if column.type in ("text", "category") and column.name != target]
     if spec.features:
         words = [column for column in words if column.name == spec.features[0]]
     found = [column for column in words if column.type == "text"] or words

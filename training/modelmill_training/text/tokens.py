@@ -49,18 +49,24 @@ def subword_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) ->
     return with_length(tokenizer, max_length)
 
 
-def with_length(tokenizer: Tokenizer, max_length: int) -> Tokenizer:
+def with_length(tokenizer: Tokenizer, max_length: int, padding_id: int = PADDING_ID) -> Tokenizer:
     """Cuts longer texts and fills shorter ones up to the longest of their batch."""
     tokenizer.enable_truncation(max_length)
-    tokenizer.enable_padding(pad_id=PADDING_ID, pad_token=PADDING)
+    tokenizer.enable_padding(pad_id=padding_id, pad_token=tokenizer.id_to_token(padding_id) or PADDING)
     return tokenizer
+
+
+def padding_of(tokenizer: Tokenizer) -> int:
+    """The id that shorter texts are filled up with."""
+    padding: dict[str, int] = tokenizer.padding or {}
+    return padding["pad_id"]
 
 
 def padded(tokenizer: Tokenizer, texts: list[str]) -> Ids:
     """[N, longest] token ids, at least one column."""
     encoded = [each.ids for each in tokenizer.encode_batch_fast(texts)]
     ids = np.array(encoded, dtype=np.int64).reshape(len(texts), -1)
-    return ids if ids.shape[1] else np.full((len(texts), 1), PADDING_ID, dtype=np.int64)
+    return ids if ids.shape[1] else np.full((len(texts), 1), padding_of(tokenizer), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

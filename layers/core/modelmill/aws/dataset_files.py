@@ -29,6 +29,6 @@ class StoredDatasets:
         self._bucket.write_once(prefix + "data.parquet", parquet)
         self._bucket.write_once(prefix + "schema.json", described)
 
-    def delete(self, tenant: str, dataset_id: str) -> None:
+    def delete(self, tenant: str, record_id: str) -> None:
         """See `DatasetFiles`."""
-        self._bucket.delete_all(f"datasets/{tenant}/{dataset_id}/")
+        self._bucket.delete_all(f"datasets/{tenant}/{record_id}/")

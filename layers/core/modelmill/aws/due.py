@@ -4,13 +4,21 @@ from collections.abc import Iterator
 
 from modelmill.aws.dynamodb import Table
 from modelmill.aws.items import from_item
+from modelmill.aws.layout import BASE_MODEL, DATASET
+from modelmill.base_models.records import BaseModel
 from modelmill.datasets.records import Dataset
 from modelmill.jobs.records import Job
+from modelmill.jobs.sweep import DueRecord
 from modelmill.models.registry import ModelVersion
 
 ROWS_PER_SHARD = 50
 
-RECORDS: dict[str, type[Dataset | Job | ModelVersion]] = {"DATASET": Dataset, "JOB": Job, "VERSION": ModelVersion}
+RECORDS: dict[str, type[DueRecord]] = {
+    DATASET: Dataset,
+    BASE_MODEL: BaseModel,
+    "JOB": Job,
+    "VERSION": ModelVersion,
+}
 
 
 class TableDueRows:
@@ -19,7 +27,7 @@ class TableDueRows:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def due(self, now: float) -> Iterator[Dataset | Job | ModelVersion]:
+    def due(self, now: float) -> Iterator[DueRecord]:
         """See `DueRows`."""
         for row in self._table.due(now, ROWS_PER_SHARD):
             item = self._table.get(row)

@@ -4,10 +4,9 @@ import time
 from typing import Any
 
 from modelmill import lease
-from modelmill.aws.datasets import dataset_row
 from modelmill.aws.dynamodb import NOT_DUE, ConditionFailed, Table, due
 from modelmill.aws.items import Item, from_item, to_item
-from modelmill.aws.layout import Row, model_row, tenant_key
+from modelmill.aws.layout import BASE_MODEL, DATASET, Row, model_row, tenant_key, uploaded_row
 from modelmill.aws.registry import move_writes, next_number, version_put
 from modelmill.aws.rows import count, create_counted
 from modelmill.aws.writes import ABSENT, Condition, Put, Update, Write
@@ -33,7 +32,8 @@ class TableJobs:
         writes: list[Write] = [
             Put(to_item(job, _row(job)) | {"rank": 0} | due(job.job_id, now + DISPATCH_SECONDS), ABSENT),
             Put(owner),
-            Update(dataset_row(job.tenant, job.dataset_id), add={"in_use": 1}, when=ready),
+            Update(uploaded_row(DATASET, job.tenant, job.dataset_id), add={"in_use": 1}, when=ready),
+            *_base_model_use(job, 1, ready),
         ]
         counted = count(job.tenant, "concurrent_jobs", 1, limit)
         stands = create_counted(self._table, job.tenant, writes, counted, key, job.job_id, now)
@@ -136,7 +136,8 @@ class TableJobs:
         released: list[Write] = [
             Update(_row(job), ended, when=_not_past(job, TERMINAL_RANK)),
             count(job.tenant, "concurrent_jobs", -1),
-            Update(dataset_row(job.tenant, job.dataset_id), add={"in_use": -1}),
+            Update(uploaded_row(DATASET, job.tenant, job.dataset_id), add={"in_use": -1}),
+            *_base_model_use(job, -1),
         ]
         try:
             self._table.transact([*released, *writes])
@@ -157,6 +158,12 @@ def _row(job: Job) -> Row:
 
 def _owner_row(job_id: str) -> Row:
     return (f"JOB#{job_id}", "OWNER")
+
+
+def _base_model_use(job: Job, change: int, when: Condition | None = None) -> list[Write]:
+    if job.base_model is None:
+        return []
+    return [Update(uploaded_row(BASE_MODEL, job.tenant, job.base_model), add={"in_use": change}, when=when)]
 
 
 def _leased(job_id: str, now: float) -> Item:

@@ -2,6 +2,9 @@
 
 type Row = tuple[str, str]
 
+# What begins the key of a row that waits for a file.
+DATASET, BASE_MODEL = "DATASET", "BASEMODEL"
+
 
 def tenant_key(tenant: str) -> str:
     """The partition of a tenant's datasets, jobs, models and keys."""
@@ -11,6 +14,11 @@ def tenant_key(tenant: str) -> str:
 def model_key(tenant: str, model: str) -> str:
     """The partition of a model's versions, aliases and ledger."""
     return f"{tenant_key(tenant)}#M#{model}"
+
+
+def uploaded_row(kind: str, tenant: str, record_id: str) -> Row:
+    """The row of a DATASET or a BASE_MODEL."""
+    return (tenant_key(tenant), f"{kind}#{record_id}")
 
 
 def model_row(tenant: str, model: str) -> Row:
@@ -51,6 +59,11 @@ def secret_row(sha256: str) -> Row:
 def dataset_prefix(tenant: str, dataset_id: str, sha256: str) -> str:
     """The pin of a dataset: what training reads, and nothing else."""
     return f"datasets/{tenant}/{dataset_id}/{sha256}/"
+
+
+def base_model_prefix(tenant: str, base_model_id: str, sha256: str) -> str:
+    """The pin of a base model: what training reads, and nothing else."""
+    return f"base-models/{tenant}/{base_model_id}/{sha256}/"
 
 
 def bundle_prefix(tenant: str, model: str, version: int) -> str:

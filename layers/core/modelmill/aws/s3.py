@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from modelmill.aws.faults import translated
-from modelmill.datasets.lifecycle import Upload
+from modelmill.datasets.uploading import Upload
 from modelmill.errors import NotFound
 
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})

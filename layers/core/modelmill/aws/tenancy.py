@@ -77,6 +77,7 @@ class TableUsage:
         return Usage(
             concurrent_jobs=item.get("concurrent_jobs", 0),
             datasets=item.get("datasets", 0),
+            base_models=item.get("base_models", 0),
             model_uploads=item.get("model_uploads", 0),
             monthly_predictions=predictions.get(counted, 0),
         )

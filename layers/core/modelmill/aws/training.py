@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from modelmill.aws.faults import is_busy, translated
-from modelmill.aws.layout import dataset_prefix, output_prefix, spec_prefix
+from modelmill.aws.layout import base_model_prefix, dataset_prefix, output_prefix, spec_prefix
 from modelmill.aws.s3 import Bucket
 from modelmill.errors import Unavailable
 from modelmill.jobs.dispatch import AlreadyStarted, NoCapacity, Refused, training_job_name
@@ -61,6 +61,8 @@ class SageMakerTrainer:
         setup = self._setup
         dataset = dataset_prefix(job.tenant, job.dataset_id, job.dataset_sha256)
         channels = {"code": setup.code, "training": dataset, "spec": spec_prefix(job.tenant, job.job_id)}
+        if job.base_model and job.base_model_sha256:
+            channels["base_model"] = base_model_prefix(job.tenant, job.base_model, job.base_model_sha256)
         return {
             "TrainingJobName": training_job_name(setup.stack, job),
             "RoleArn": setup.role_arn,

@@ -52,7 +52,10 @@ def read_images(source: Path, target: str | None, parquet: Path, limits: ReadLim
     limits = limits or ReadLimits()
     check_content(source, "zip")
     try:
-        with TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as folder, archive.opened(source) as opened:
+        with (
+            TemporaryDirectory(prefix="modelmill-", dir=limits.temp) as folder,
+            archive.opened(source, archive.PICTURES) as opened,
+        ):
             listed = _listed(opened, target)
             lines = Path(folder, "pictures.jsonl")
             with lines.open("w", encoding="utf-8") as file:

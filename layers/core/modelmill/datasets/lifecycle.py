@@ -4,38 +4,24 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from modelmill.datasets import uploading
 from modelmill.datasets.kinds import FORMATS
-from modelmill.datasets.records import UPLOAD_SECONDS, Dataset, Datasets
+from modelmill.datasets.records import Dataset, Datasets
 from modelmill.datasets.schema import Schema
-from modelmill.errors import Conflict, FieldError, InvalidRequest, NotFound
+from modelmill.datasets.uploading import UPLOAD_SECONDS, KeptFiles, Upload, UploadForms, form_for
+from modelmill.errors import FieldError, InvalidRequest
 from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
 from modelmill.timestamps import iso
 
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A presigned form: POST the `fields` and then the file, as multipart/form-data, to `url`."""
-
-    url: str
-    fields: dict[str, str]
+NOUN = "dataset"
 
 
-class UploadForms(Protocol):
-    """Where files are uploaded to."""
-
-    def form(self, key: str, max_bytes: int, seconds: int) -> Upload:
-        """A form for exactly this key, at most this size, valid this long."""
-
-
-class DatasetFiles(Protocol):
+class DatasetFiles(KeptFiles, Protocol):
     """Where validated data lies."""
 
     def schema(self, tenant: str, dataset_id: str, sha256: str) -> Schema:
         """The content of `schema.json`."""
-
-    def delete(self, tenant: str, dataset_id: str) -> None:
-        """Remove every byte of the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +67,8 @@ def create(
     )
     idempotency = IdempotencyKey.of(key, "datasets", body) if key else None
     dataset = datasets.create(record, max_datasets, idempotency, now)
-    seconds_left = dataset.upload_until - int(now)
-    if dataset.status != "awaiting_upload" or seconds_left <= 0:
-        return dataset, None
-    return dataset, forms.form(upload_key(tenant, dataset.dataset_id), max_bytes, seconds_left)
+    place, seconds_left = upload_key(tenant, dataset.dataset_id), dataset.upload_until - int(now)
+    return dataset, form_for(forms, place, max_bytes, dataset.status, seconds_left)
 
 
 def _check_format(new: NewDataset) -> None:
@@ -102,10 +86,7 @@ def find(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
     Raises:
         NotFound: the tenant has no such dataset.
     """
-    dataset = datasets.get(tenant, dataset_id)
-    if dataset is None:
-        raise NotFound(f"no dataset {dataset_id[:80]!r}")
-    return dataset
+    return uploading.find(datasets, NOUN, tenant, dataset_id)
 
 
 def delete(datasets: Datasets, files: DatasetFiles, tenant: str, dataset_id: str) -> None:
@@ -115,10 +96,7 @@ def delete(datasets: Datasets, files: DatasetFiles, tenant: str, dataset_id: str
         NotFound: the tenant has no such dataset.
         Conflict: it is being validated, or a training job is using it.
     """
-    dataset = find(datasets, tenant, dataset_id)
-    if dataset.status != "deleted" and not datasets.delete(dataset, time.time()):
-        raise Conflict(f"dataset {dataset_id} is being validated or used by a training job; try again when that ends")
-    files.delete(tenant, dataset_id)
+    uploading.delete(datasets, files, NOUN, find(datasets, tenant, dataset_id), time.time())
 
 
 def describe(dataset: Dataset, schema: Schema | None = None) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class Job:
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
+    base_model: str | None = None
+    base_model_sha256: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -87,7 +89,7 @@ class Jobs(Protocol):
         Raises:
             QuotaExceeded: the tenant has `limit` jobs that have not ended.
             IdempotencyMismatch: the key was used for something else.
-            Conflict: the dataset is no longer ready.
+            Conflict: the dataset or the base model is no longer ready.
         """
 
     def get(self, tenant: str, job_id: str) -> Job | None:

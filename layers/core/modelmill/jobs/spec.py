@@ -20,6 +20,7 @@ class TrainingSpec:
     optimize: what `jobs.optimization` resolves, or None where no smaller form of the model is asked for.
     time, series: of forecasting, the column of timestamps and the one that names the series, None for a single series.
     horizon: of forecasting, how many steps ahead; None means one season.
+    base_model: what training starts from, and the hash of the archive that it came in.
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
     tuning: what `jobs.tuning` resolves, or None where nothing is searched; `hyperparameters` are then those only
         that the search leaves as they are.
@@ -45,6 +46,8 @@ class TrainingSpec:
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
+    base_model: str | None = None
+    base_model_sha256: str | None = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "TrainingSpec":

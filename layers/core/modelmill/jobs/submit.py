@@ -4,18 +4,20 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from modelmill.base_models.records import BaseModel, BaseModels
 from modelmill.datasets.lifecycle import DatasetFiles, find
 from modelmill.datasets.records import Dataset, Datasets
 from modelmill.errors import Conflict, FieldError, InvalidRequest, NotFound, Unavailable
 from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
-from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, algorithms, resolve_hyperparameters
+from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, Algorithm, algorithms, resolve_hyperparameters
 from modelmill.jobs.catalogue import find as find_algorithm
 from modelmill.jobs.optimization import resolve_optimize
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.trainability import Asked, decide
+from modelmill.jobs.trainability.asked import refuse
 from modelmill.jobs.tuning import resolve_tuning
 from modelmill.timestamps import iso
 
@@ -55,6 +57,15 @@ class NewJob:
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
+    base_model: str | None = None
+
+
+class Sources(NamedTuple):
+    """What jobs start from."""
+
+    datasets: Datasets
+    files: DatasetFiles
+    base_models: BaseModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class Caller:
     idempotency_key: str | None = None
 
 
-def submit(jobs: Jobs, datasets: Datasets, files: DatasetFiles, queue: JobQueue, caller: Caller, new: NewJob) -> Job:
+def submit(jobs: Jobs, sources: Sources, queue: JobQueue, caller: Caller, new: NewJob) -> Job:
     """A queued job, resolved and checked against the dataset's profile.
 
     The row is the truth: where the message to the queue is lost, the sweep sends it again.
@@ -78,8 +89,7 @@ def submit(jobs: Jobs, datasets: Datasets, files: DatasetFiles, queue: JobQueue,
         QuotaExceeded, IdempotencyMismatch.
     """
     check_name(new.model, "model")
-    dataset = _ready_dataset(datasets, caller.tenant, new.dataset_id)
-    job = _resolve(dataset, files, caller, new)
+    job = _resolve(sources, caller, new)
     body = {name: getattr(new, name) for name in NewJob.__dataclass_fields__}
     key = IdempotencyKey.of(caller.idempotency_key, "training-jobs", body) if caller.idempotency_key else None
     job = jobs.create(job, caller.max_jobs, key, time.time())
@@ -134,8 +144,8 @@ def describe(job: Job) -> dict[str, Any]:
         "promote",
     )
     optional = (
-        "features", "ignored_target", "time", "series", "horizon", "tuning", "optimize", "reason", "failure",
-        "model_version",
+        "features", "ignored_target", "time", "series", "horizon", "base_model", "tuning", "optimize", "reason",
+        "failure", "model_version",
     )  # fmt: skip
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
@@ -150,12 +160,14 @@ def _ready_dataset(datasets: Datasets, tenant: str, dataset_id: str) -> Dataset:
     return dataset
 
 
-def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob) -> Job:
-    schema = files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
+def _resolve(sources: Sources, caller: Caller, new: NewJob) -> Job:
+    dataset = _ready_dataset(sources.datasets, caller.tenant, new.dataset_id)
+    schema = sources.files.schema(dataset.tenant, dataset.dataset_id, dataset.sha256 or "")
     asked = Asked(new.target, new.features, new.task, new.algorithm, dataset.target, new.time, new.series, new.horizon)
     _check_task(schema.kind, new.task)
     decision = decide(schema, asked)
     _check_algorithm(new.algorithm, schema.kind, decision.task)
+    base_model = _base_model(sources.base_models, caller.tenant, find_algorithm(schema.kind, new.algorithm), new)
     complete = resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters)
     tuning = resolve_tuning(schema.kind, new.algorithm, decision.task, new.hyperparameters, new.tuning)
     now = time.time()
@@ -185,7 +197,29 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         time=decision.time,
         series=new.series,
         horizon=new.horizon,
+        base_model=base_model.base_model_id if base_model else None,
+        base_model_sha256=base_model.sha256 if base_model else None,
     )
+
+
+def _base_model(base_models: BaseModels, tenant: str, algorithm: Algorithm, new: NewJob) -> BaseModel | None:
+    """What the job starts from, where its algorithm takes that.
+
+    Raises:
+        InvalidRequest: it is needed and not given, given and of no use, unknown, or not ready.
+    """
+    if new.base_model is None:
+        if algorithm.base_model == "required":
+            refuse("base_model", f"{algorithm.name} needs the id of a base model; POST /v1/base-models takes one")
+        return None
+    if algorithm.base_model == "none":
+        refuse("base_model", f"{algorithm.name} starts from no base model; leave it out")
+    found = base_models.get(tenant, new.base_model)
+    if found is None:
+        refuse("base_model", f"no base model {new.base_model[:80]!r}")
+    if found.status != "ready":
+        refuse("base_model", f"base model {found.base_model_id} is {found.status}; training needs a ready one")
+    return found
 
 
 def _decided(new: NewJob, complete: dict[str, Any]) -> dict[str, Any]:

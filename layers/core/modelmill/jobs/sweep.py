@@ -5,9 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from modelmill.base_models.lifecycle import upload_key as base_model_key
+from modelmill.base_models.records import BaseModel, BaseModels
 from modelmill.datasets.arrival import Uploads
 from modelmill.datasets.lifecycle import upload_key as dataset_key
 from modelmill.datasets.records import Dataset, Datasets
+from modelmill.datasets.uploading import Uploaded, UploadedRecords
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.submit import JobQueue
 from modelmill.jobs.track import Tracker, follow
@@ -20,10 +23,13 @@ MAX_LOOKS = 20
 GRACE_SECONDS = 3600
 
 
+type DueRecord = Dataset | BaseModel | Job | ModelVersion
+
+
 class DueRows(Protocol):
     """The index of rows that asked to be looked at."""
 
-    def due(self, now: float) -> Iterable[Dataset | Job | ModelVersion]:
+    def due(self, now: float) -> Iterable[DueRecord]:
         """Records past due."""
 
 
@@ -36,10 +42,11 @@ class UploadQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """The stores that the sweep needs; `arrivals` are those of datasets."""
+    """The stores that the sweep needs; `arrivals` are those of datasets and base models."""
 
     rows: DueRows
     datasets: Datasets
+    base_models: BaseModels
     uploads: Uploads
     arrivals: UploadQueue
     model_uploads: ModelUploads
@@ -56,7 +63,11 @@ def sweep(sweeper: Sweeper) -> int:
         count += 1
         match record:
             case Dataset():
-                _sweep_dataset(sweeper, record)
+                key = dataset_key(record.tenant, record.dataset_id)
+                _sweep_upload(sweeper, sweeper.datasets, record, key)
+            case BaseModel():
+                key = base_model_key(record.tenant, record.base_model_id)
+                _sweep_upload(sweeper, sweeper.base_models, record, key)
             case ModelVersion():
                 _sweep_model(sweeper, record)
             case Job():
@@ -64,19 +75,20 @@ def sweep(sweeper: Sweeper) -> int:
     return count
 
 
-def _sweep_dataset(sweeper: Sweeper, dataset: Dataset) -> None:
+def _sweep_upload[Record: Uploaded, Facts](
+    sweeper: Sweeper, records: UploadedRecords[Record, Facts], record: Record, key: str
+) -> None:
     now = time.time()
-    key = dataset_key(dataset.tenant, dataset.dataset_id)
     if sweeper.uploads.size(key) is not None:
-        sweeper.datasets.look_again(dataset, now + LOOK_AGAIN_SECONDS)
+        records.look_again(record, now + LOOK_AGAIN_SECONDS)
         sweeper.arrivals.send(key)
-    elif dataset.status == "awaiting_upload" and now > dataset.upload_until:
-        sweeper.datasets.expire(dataset, now)
-    elif dataset.status == "validating":
+    elif record.status == "awaiting_upload" and now > record.upload_until:
+        records.expire(record, now)
+    elif record.status == "validating":
         message = "the uploaded file disappeared before it was validated; upload it again"
-        sweeper.datasets.reject(dataset, [{"code": "upload_lost", "message": message}], now)
+        records.reject(record, [{"code": "upload_lost", "message": message}], now)
     else:
-        sweeper.datasets.look_again(dataset, now + LOOK_AGAIN_SECONDS)
+        records.look_again(record, now + LOOK_AGAIN_SECONDS)
 
 
 def _sweep_model(sweeper: Sweeper, version: ModelVersion) -> None:

@@ -42,7 +42,7 @@ class Manifest:
     parity: {"passed", "rows", "tolerance", "within", "max_error", "label_flips", "worst": [...]}.
     split: {"train", "validation", "test", "seed", "stratified", "duplicate_rows"}; rows each.
     dropped: [{"column", "reason"}] for columns that were offered but not used.
-    lineage: {"dataset_id", "dataset_sha256", "job_id"}.
+    lineage: {"dataset_id", "dataset_sha256", "job_id"}, and of what started from one "base_model", "base_model_sha256".
     profile: {column name: schema.Column.to_dict()} of the training data, for drift.
     reference: {"rows": [{column: value}], "scores": [[raw scores]]}, at most 200 rows, for explanations.
     placement: {"model_bytes", "latency_us", "memory_bytes"}: measured hints.

@@ -162,10 +162,15 @@ def anomaly_outputs(code_size: int | None = None) -> list[Tensor]:
     return [Tensor("anomalous", "BOOL", [-1]), *code, Tensor("score", "FP32", [-1])]
 
 
-def text_signature(column: str, labels: list[str]) -> Signature:
+def vector_outputs(width: int) -> list[Tensor]:
+    """What an encoder gives: a vector of length 1 for each text."""
+    return [Tensor("vector", "FP32", [-1, width])]
+
+
+def text_signature(column: str, outputs: list[Tensor]) -> Signature:
     """Token ids of each text, the shorter ones filled up with the padding id of the bundle's tokenizer."""
     text = Feature(column, "text", "input_ids", 0)
-    return Signature("text", [Tensor("input_ids", "INT64", [-1, -1])], class_outputs(labels), [text])
+    return Signature("text", [Tensor("input_ids", "INT64", [-1, -1])], outputs, [text])
 
 
 def image_signature(height: int, width: int, channels: int, labels: list[str]) -> Signature:

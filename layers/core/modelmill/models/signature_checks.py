@@ -18,6 +18,7 @@ from modelmill.models.signature import (
     text_signature,
     timeseries_signature,
     value_outputs,
+    vector_outputs,
 )
 from modelmill.models.uploaded import MAX_CLASSES
 
@@ -139,9 +140,13 @@ def _text(manifest: Manifest) -> str | None:
         return "it does not have one column"
     if TOKENIZER_FILE not in manifest.files:
         return f"there is no {TOKENIZER_FILE}"
+    column, width = signature.features[0].name, _width(signature, "vector")
+    if manifest.task == "embedding" and manifest.labels is None and width is not None:
+        expected = text_signature(column, vector_outputs(width))
+        return None if signature == expected else "its tensors are not those of an encoder"
     if problem := problem_of_classes(manifest):
         return problem
-    expected = text_signature(signature.features[0].name, manifest.labels or [])
+    expected = text_signature(column, class_outputs(manifest.labels or []))
     return None if signature == expected else "its tensors do not follow from its labels"
 
 

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from modelmill.datasets.lifecycle import Upload, UploadForms
+from modelmill.datasets.uploading import UPLOAD_SECONDS, Upload, UploadForms, form_for
 from modelmill.errors import FieldError, InvalidRequest
 from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name
@@ -20,7 +20,6 @@ from modelmill.models.registry import AliasMove, ModelVersion
 from modelmill.timestamps import iso
 
 FORMATS = ("onnx",)
-UPLOAD_SECONDS = 15 * 60
 MIN_LABELS, MAX_LABELS = 2, 10_000
 # A row of the table holds 400 KB.
 MAX_LABEL_BYTES = 300_000
@@ -120,11 +119,8 @@ def create(
     key = uploader.idempotency_key
     idempotency = IdempotencyKey.of(key, "model-versions", asdict(new)) if key else None
     version = uploads.create(asked, uploader.max_uploads, idempotency, now)
-    seconds_left = version.upload_until - int(now)
-    if version.status != "awaiting_upload" or seconds_left <= 0:
-        return version, None
-    place = upload_key(version.tenant, version.model, version.version)
-    return version, forms.form(place, uploader.max_bytes, seconds_left)
+    place, seconds_left = upload_key(version.tenant, version.model, version.version), version.upload_until - int(now)
+    return version, form_for(forms, place, uploader.max_bytes, version.status, seconds_left)
 
 
 def _check_format(name: str) -> None:

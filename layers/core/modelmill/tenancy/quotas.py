@@ -9,19 +9,23 @@ class Limits(NamedTuple):
     concurrent_jobs: int
     datasets: int
     upload_bytes: int
+    base_models: int
+    base_model_bytes: int
     model_uploads: int
     model_bytes: int
     monthly_predictions: int
 
 
 class Usage(NamedTuple):
-    """What a tenant has now: jobs and uploads of models that have not ended, datasets neither gone nor refused.
+    """What a tenant has now: jobs and uploads of models that have not ended, datasets and base models neither
+    gone nor refused.
 
     monthly_predictions: of this month (UTC); some seconds behind.
     """
 
     concurrent_jobs: int = 0
     datasets: int = 0
+    base_models: int = 0
     model_uploads: int = 0
     monthly_predictions: int = 0
 
@@ -40,6 +44,8 @@ def report(usage: Usage, limits: Limits) -> dict[str, Any]:
             "concurrent_jobs": {"used": usage.concurrent_jobs, "limit": limits.concurrent_jobs},
             "datasets": {"used": usage.datasets, "limit": limits.datasets},
             "upload_bytes": {"limit": limits.upload_bytes},
+            "base_models": {"used": usage.base_models, "limit": limits.base_models},
+            "base_model_bytes": {"limit": limits.base_model_bytes},
             "model_uploads": {"used": usage.model_uploads, "limit": limits.model_uploads},
             "model_bytes": {"limit": limits.model_bytes},
             "monthly_predictions": {"used": usage.monthly_predictions, "limit": limits.monthly_predictions or None},

@@ -44,6 +44,12 @@ class DatasetBody(Body):
     target: str | None = Field(None, min_length=1, max_length=MAX_COLUMN_NAME)
 
 
+class BaseModelBody(Body):
+    """`POST /v1/base-models`."""
+
+    name: str = Field(min_length=1, max_length=63, description=f"matches {NAME_PATTERN}")
+
+
 class TuningBody(Body):
     """`tuning` of a training job; the ranges are checked in `jobs.tuning`, which knows which metrics a task has."""
 
@@ -90,6 +96,7 @@ class TrainingJobBody(Body):
     horizon: int | None = Field(
         None, ge=1, le=MAX_HORIZON, description="forecasting: steps ahead; default: one season, or 12 without seasons"
     )
+    base_model: str | None = Field(None, max_length=80, description="texts: the id of the base model to start from")
 
 
 class VersionBody(Body):

@@ -11,8 +11,10 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from modelmill.datasets.lifecycle import DatasetFiles, UploadForms
+from modelmill.base_models.records import BaseModels
+from modelmill.datasets.lifecycle import DatasetFiles
 from modelmill.datasets.records import Datasets
+from modelmill.datasets.uploading import KeptFiles, Upload, UploadForms
 from modelmill.errors import (
     FieldError,
     InvalidRequest,
@@ -54,6 +56,8 @@ class Services:
     datasets: Datasets
     forms: UploadForms
     dataset_files: DatasetFiles
+    base_models: BaseModels
+    base_model_files: KeptFiles
     jobs: Jobs
     dispatches: JobQueue
     stopper: Stopper
@@ -136,6 +140,11 @@ class ControlPlane:
         logger.exception("unexpected error", exc_info=error)
         detail = "something went wrong on our side; the request id finds it in the logs"
         return self._refuse(ModelmillError(detail))
+
+
+def form_of(upload: Upload | None) -> dict[str, Any]:
+    """The part of an answer that says how to upload."""
+    return {"upload": {"url": upload.url, "fields": upload.fields}} if upload else {}
 
 
 def no_content() -> Response[str]:

@@ -1,7 +1,7 @@
 """What one entry of the catalogue says, and the parts that several entries share."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 AUTO = "auto"
 
@@ -27,7 +27,7 @@ class Algorithm:
     """One entry; `hyperparameters` maps each name to its JSON Schema, which always holds a default.
 
     A default of None means that training decides from the data; the manifest tells what was taken. The same name may
-    stand for another entry in another kind of dataset.
+    stand for another entry in another kind of dataset. `base_model` says whether a job takes one.
 
     A schema may hold `search`, which validators pass over: where tuning looks, `{"low", "high", "log"}` or
     `{"choices"}`, with `tasks` and `when` (`{other hyper-parameter: values}`) where it matters for these only.
@@ -42,6 +42,7 @@ class Algorithm:
     tasks: tuple[str, ...]
     hyperparameters: dict[str, dict[str, Any]]
     quantizable: bool = False
+    base_model: Literal["none", "optional", "required"] = "none"
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of a request's `hyperparameters` object."""
@@ -55,6 +56,7 @@ class Algorithm:
             "summary": self.summary,
             "kinds": list(self.kinds),
             "tasks": list(self.tasks),
+            "base_model": self.base_model,
             "hyperparameters": self.schema(),
             "quantizable": self.quantizable,
         }

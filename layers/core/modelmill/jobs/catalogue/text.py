@@ -1,5 +1,6 @@
 """What can be trained on texts."""
 
+from modelmill.jobs.catalogue.bert import BERT
 from modelmill.jobs.catalogue.entry import AUTO, CLASS_WEIGHT, TIME_BUDGET, Algorithm
 from modelmill.jobs.catalogue.networks import regularisation, training
 
@@ -35,11 +36,12 @@ ENTRIES = (
         name=AUTO,
         title="Automatic choice",
         summary="Trains text_linear, then networks while the time budget allows, and keeps the best on the validation "
-        "texts.",
+        "texts; with a base model, bert too.",
         kinds=("text",),
         tasks=_TASKS,
         quantizable=True,
         hyperparameters={"time_budget_s": TIME_BUDGET},
+        base_model="optional",
     ),
     Algorithm(
         name="text_linear",
@@ -162,4 +164,5 @@ ENTRIES = (
             **regularisation(dropout=0.3),
         },
     ),
+    BERT,
 )

@@ -11,6 +11,8 @@ MIN_TEXTS_PER_CLASS = 5
 
 def decide(schema: Schema, asked: Asked) -> Decision:
     """See `trainability.decide`."""
+    if asked.task == "embedding":
+        return _decide_embedding(schema, asked)
     target = require_target(asked)
     column = schema.column(target)
     if column is None:
@@ -29,7 +31,20 @@ def decide(schema: Schema, asked: Asked) -> Decision:
     return Decision(target, decide_task(schema, column, task))
 
 
-def text_column(schema: Schema, target: str, features: list[str] | None) -> Column:
+def _decide_embedding(schema: Schema, asked: Asked) -> Decision:
+    """Nothing is predicted; what the dataset calls its target is not read, unless it is named."""
+    if asked.target is not None:
+        refuse("target", "embedding takes no target; leave it out")
+    ignored = asked.dataset_target if asked.dataset_target not in (asked.features or ()) else None
+    text = text_column(schema, ignored, asked.features)
+    if text.distinct < MIN_TEXTS:
+        raise Untrainable(
+            f"{text.distinct} different texts are too few to check an encoder with; at least {MIN_TEXTS} are needed"
+        )
+    return Decision(None, "embedding", ignored)
+
+
+def text_column(schema: Schema, target: str | None, features: list[str] | None) -> Column:
     """The column to read: the one that `features` names, or the only one that can be meant.
 
     Raises:

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from modelmill.datasets import lifecycle
 from modelmill.web.bodies import DatasetBody
-from modelmill.web.control import ControlPlane, Cursor, Limit, no_content
+from modelmill.web.control import ControlPlane, Cursor, Limit, form_of, no_content
 
 
 def add(control: ControlPlane) -> None:
@@ -23,8 +23,7 @@ def add(control: ControlPlane) -> None:
         dataset, upload = lifecycle.create(
             services.datasets, services.forms, key.tenant, new, limits, control.idempotency_key()
         )
-        form = {"upload": {"url": upload.url, "fields": upload.fields}} if upload else {}
-        return lifecycle.describe(dataset) | form
+        return lifecycle.describe(dataset) | form_of(upload)
 
     @http.get("/v1/datasets", summary="List datasets, newest first", tags=["datasets"])
     def list_datasets(limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:

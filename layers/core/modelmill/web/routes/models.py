@@ -10,7 +10,7 @@ from modelmill.errors import NotFound
 from modelmill.models import promotion, registry, uploads
 from modelmill.models.manifest import MANIFEST_FILE, REPORT_FILE, Manifest
 from modelmill.web.bodies import AliasBody, RollbackBody, VersionBody
-from modelmill.web.control import ControlPlane, Cursor, Limit, Services, no_content
+from modelmill.web.control import ControlPlane, Cursor, Limit, Services, form_of, no_content
 
 LINK_SECONDS = 900
 
@@ -59,8 +59,7 @@ def _add_versions(control: ControlPlane) -> None:
         )
         new = uploads.NewUpload(model, **body.model_dump())
         version, upload = uploads.create(services.model_uploads, services.forms, uploader, new)
-        form = {"upload": {"url": upload.url, "fields": upload.fields}} if upload else {}
-        return {"model": model, "version": version.version, "status": version.status} | form
+        return {"model": model, "version": version.version, "status": version.status} | form_of(upload)
 
     @http.get("/v1/models/<model>/versions", summary="List versions, newest first", tags=["models"])
     def list_versions(model: str, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def add(control: ControlPlane) -> None:
         limit = services.limits.concurrent_jobs
         caller = submit.Caller(key.tenant, key.key_id, limit, control.idempotency_key())
         new = submit.NewJob(**body.model_dump())
-        job = submit.submit(services.jobs, services.datasets, services.dataset_files, services.dispatches, caller, new)
+        sources = submit.Sources(services.datasets, services.dataset_files, services.base_models)
+        job = submit.submit(services.jobs, sources, services.dispatches, caller, new)
         return submit.describe(job)
 
     @http.get("/v1/training-jobs", summary="List training jobs, newest first", tags=["training"])
