@@ -7,8 +7,9 @@ import pytest
 
 from modelmill.datasets.schema import Column, Schema, TopValue
 from modelmill.errors import Conflict
+from modelmill.jobs.dispatch import training_job_name
 from modelmill.tenancy.keys import create_key, ensure_key
-from tests.cloud import TENANT, Cloud, small_schema
+from tests.cloud import OFFER, STACK, TENANT, Cloud, small_schema
 
 DATASET = {"name": "flowers", "format": "csv", "target": "y"}
 
@@ -196,6 +197,30 @@ def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> Non
     assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
 
 
+def test_a_job_runs_on_the_machine_that_was_asked_for(cloud: Cloud) -> None:
+    # given a search that the job's time is too short for, unless it is shortened
+    asked = {"instance_type": "ml.g4dn.xlarge", "max_runtime_s": 300}
+
+    job = cloud.started_job(algorithm="mlp", tuning={"trials": 5}, compute=asked)
+
+    request = cloud.sagemaker.jobs[training_job_name(STACK, job)]["request"]
+    assert request["ResourceConfig"]["InstanceType"] == "ml.g4dn.xlarge"
+    assert request["AlgorithmSpecification"]["TrainingImage"] == "gpu-image"
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 300}
+    told = cloud.call("GET", f"/v1/training-jobs/{job.job_id}").body
+    assert (told["compute"], told["tuning"]["timeout_s"]) == (asked, 300)
+    assert cloud.job(job.job_id).spec().compute == asked
+
+
+def test_a_job_that_asks_for_no_machine_gets_one_for_its_data(cloud: Cloud) -> None:
+    job = cloud.started_job(algorithm="linear")
+
+    request = cloud.sagemaker.jobs[training_job_name(STACK, job)]["request"]
+    assert request["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
+    assert request["AlgorithmSpecification"]["TrainingImage"] == "cpu-image"
+    assert cloud.call("GET", "/v1/usage").body["compute"]["instance_types"] == list(OFFER.instance_types)
+
+
 def test_a_job_without_a_target_leaves_the_datasets_own_alone(cloud: Cloud) -> None:
     body = {"dataset_id": cloud.ready_dataset(), "model": "m", "task": "clustering"}
 
@@ -277,6 +302,11 @@ def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, 
         ({"algorithm": "linear", "task": "clustering"}, "algorithm"),
         ({"algorithm": "magic"}, "algorithm"),
         ({"algorithm": "mlp", "hyperparameters": {"epochs": -1}}, "hyperparameters.epochs"),
+        ({"compute": {"instance_type": "ml.p5.48xlarge"}}, "compute.instance_type"),
+        ({"compute": {"max_runtime_s": 7200}}, "compute.max_runtime_s"),
+        ({"compute": {"machines": 2}}, "compute.machines"),
+        ({"compute": {"max_runtime_s": 60}, "tuning": {"timeout_s": 61}}, "tuning.timeout_s"),
+        ({"compute": {"max_runtime_s": 60}, "hyperparameters": {"time_budget_s": 61}}, "hyperparameters.time_budget_s"),
         ({"algorithm": "mlp", "hyperparameters": {"epoch": 5}}, "hyperparameters.epoch"),
     ],
 )

@@ -100,6 +100,7 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
             ("task", job.get("task")),
             ("algorithm", job.get("algorithm")),
             ("seed", job.get("seed")),
+            ("machine", _machine(job.get("compute"))),
             ("failure", f"{failure['code']}: {failure['message']}" if failure else None),
         )
     )
@@ -107,6 +108,10 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
     show_tuning(session, (job.get("tuning") or {}).get("result"))
     show_metrics(session, job.get("metrics"))
     show_split(session, job)
+
+
+def _machine(compute: dict[str, Any] | None) -> str | None:
+    return f"{compute['instance_type']}, at most {compute['max_runtime_s']} s" if compute else None
 
 
 def _list(session: Session) -> None:

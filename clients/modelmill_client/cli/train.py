@@ -45,6 +45,11 @@ def train(
     ] = None,
     series: Annotated[str | None, typer.Option(help="Forecasting: the column that names the series.")] = None,
     horizon: Annotated[int | None, typer.Option(min=1, max=1000, help="Forecasting: steps ahead.")] = None,
+    instance_type: Annotated[
+        str | None,
+        typer.Option(help="The machine to train on, one that `modelmill usage` lists; by default one that suits."),
+    ] = None,
+    max_runtime: Annotated[int | None, typer.Option(help="Seconds after which the job is stopped.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
     """Train a model on a dataset."""
@@ -59,7 +64,8 @@ def train(
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
         promote=True if promote else None,
         seed=seed,
-        tuning=_tuning(trials, tune_timeout, metric),
+        tuning=_asked(trials=trials, timeout_s=tune_timeout, metric=metric),
+        compute=_asked(instance_type=instance_type, max_runtime_s=max_runtime),
         time=time,
         series=series,
         horizon=horizon,
@@ -80,10 +86,9 @@ def _names(line: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
-def _tuning(trials: int | None, timeout: int | None, metric: str | None) -> dict[str, Any] | None:
-    """What is asked of the search; any of its options starts one."""
-    asked = {"trials": trials, "timeout_s": timeout, "metric": metric}
-    return {name: value for name, value in asked.items() if value is not None} or None
+def _asked(**options: Any) -> dict[str, Any] | None:
+    """The options that were given, if any."""
+    return {name: value for name, value in options.items() if value is not None} or None
 
 
 def _setting(text: str) -> tuple[str, Any]:

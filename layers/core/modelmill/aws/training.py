@@ -10,6 +10,7 @@ from modelmill.aws.faults import is_busy, translated
 from modelmill.aws.layout import dataset_prefix, output_prefix, spec_prefix
 from modelmill.aws.s3 import Bucket
 from modelmill.errors import Unavailable
+from modelmill.jobs.compute import Compute
 from modelmill.jobs.dispatch import AlreadyStarted, NoCapacity, Refused, training_job_name
 from modelmill.jobs.progress import LogLine, LogPage
 from modelmill.jobs.records import Job
@@ -24,14 +25,13 @@ CAPACITY = frozenset({"ResourceLimitExceeded", "CapacityError", "InsufficientCap
 
 @dataclass(frozen=True, slots=True)
 class TrainingSetup:
-    """How this stack trains; `code` is a prefix of the store that ends in '/'."""
+    """How this stack trains: an image for each device; `code` is a prefix of the store that ends in '/'."""
 
     stack: str
     role_arn: str
-    image: str
+    cpu_image: str
+    gpu_image: str
     code: str
-    instance_type: str
-    max_seconds: int
 
 
 class SageMakerTrainer:
@@ -58,14 +58,14 @@ class SageMakerTrainer:
             raise _explained(error) from error
 
     def _request(self, job: Job) -> dict[str, Any]:
-        setup = self._setup
+        setup, compute = self._setup, Compute(**job.compute)
         dataset = dataset_prefix(job.tenant, job.dataset_id, job.dataset_sha256)
         channels = {"code": setup.code, "training": dataset, "spec": spec_prefix(job.tenant, job.job_id)}
         return {
             "TrainingJobName": training_job_name(setup.stack, job),
             "RoleArn": setup.role_arn,
             "AlgorithmSpecification": {
-                "TrainingImage": setup.image,
+                "TrainingImage": setup.gpu_image if compute.gpu else setup.cpu_image,
                 "TrainingInputMode": "File",
                 "ContainerEntrypoint": ["bash", f"/opt/ml/input/data/code/{START_SCRIPT}"],
             },
@@ -76,11 +76,11 @@ class SageMakerTrainer:
                 "CompressionType": "NONE",
             },
             "ResourceConfig": {
-                "InstanceType": setup.instance_type,
+                "InstanceType": compute.instance_type,
                 "InstanceCount": 1,
                 "VolumeSizeInGB": VOLUME_GB,
             },
-            "StoppingCondition": {"MaxRuntimeInSeconds": setup.max_seconds},
+            "StoppingCondition": {"MaxRuntimeInSeconds": compute.max_runtime_s},
             "EnableNetworkIsolation": True,
             "Tags": [{"Key": "modelmill:stack", "Value": setup.stack}],
         }

@@ -8,11 +8,12 @@ States only move to a higher rank and terminal ones stick, so late and repeated 
 back is a new attempt: after a fault of the platform a job is queued again under the next attempt's name.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from modelmill.datasets.kinds import DatasetKind
 from modelmill.idempotency import IdempotencyKey
+from modelmill.jobs.compute import Compute
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import Task
 from modelmill.models.registry import AliasMove, ModelVersion
@@ -65,6 +66,7 @@ class Job:
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
+    compute: dict[str, Any] = field(default_factory=lambda: Compute().to_dict())
 
     @property
     def ended(self) -> bool:

@@ -13,9 +13,11 @@ from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
 from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, algorithms, resolve_hyperparameters
 from modelmill.jobs.catalogue import find as find_algorithm
+from modelmill.jobs.compute import Offer, Work, limit_search, resolve_compute
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.trainability import Asked, decide
 from modelmill.jobs.tuning import resolve_tuning
+from modelmill.models.manifest import Task
 from modelmill.timestamps import iso
 
 QUEUE_SECONDS = 6 * 3600
@@ -53,6 +55,7 @@ class NewJob:
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
+    compute: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Caller:
     tenant: str
     key_id: str
     max_jobs: int
+    offer: Offer
     idempotency_key: str | None = None
 
 
@@ -130,6 +134,7 @@ def describe(job: Job) -> dict[str, Any]:
         "hyperparameters",
         "seed",
         "promote",
+        "compute",
     )
     optional = (
         "features", "ignored_target", "time", "series", "horizon", "tuning", "reason", "failure", "model_version"
@@ -153,8 +158,9 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
     _check_task(schema.kind, new.task)
     decision = decide(schema, asked)
     _check_algorithm(new.algorithm, schema.kind, decision.task)
-    complete = resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters)
-    tuning = resolve_tuning(schema.kind, new.algorithm, decision.task, new.hyperparameters, new.tuning)
+    work = Work(schema.kind, new.algorithm, schema.rows, dataset.bytes or 0)
+    compute = resolve_compute(caller.offer, work, new.compute)
+    complete, tuning = _search(schema.kind, decision.task, new, compute.max_runtime_s)
     now = time.time()
     return Job(
         tenant=dataset.tenant,
@@ -181,7 +187,18 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         time=decision.time,
         series=new.series,
         horizon=new.horizon,
+        compute=compute.to_dict(),
     )
+
+
+def _search(kind: str, task: Task, new: NewJob, max_runtime_s: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The complete hyper-parameters, and the tuning, neither of which may outlast the job."""
+    complete = resolve_hyperparameters(kind, new.algorithm, new.hyperparameters)
+    tuning = resolve_tuning(kind, new.algorithm, task, new.hyperparameters, new.tuning)
+    complete = limit_search("hyperparameters.time_budget_s", new.hyperparameters, complete, max_runtime_s)
+    if tuning is not None:
+        tuning = limit_search("tuning.timeout_s", new.tuning or {}, tuning, max_runtime_s)
+    return complete, tuning
 
 
 def _decided(new: NewJob, complete: dict[str, Any]) -> dict[str, Any]:
