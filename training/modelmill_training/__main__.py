@@ -18,7 +18,7 @@ EXIT_INTERNAL = 70
 def main() -> int:
     """Run the job: the exit code of the process."""
     environment = Environment.from_mapping(os.environ)
-    progress = Progress()
+    progress = Progress(checkpoints=environment.checkpoint_folder)
     progress.report("load")
     try:
         _run(environment, progress)

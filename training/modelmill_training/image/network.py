@@ -44,6 +44,7 @@ def fit(request: Request, build: Callable[[Request], Any]) -> Network:
         net,
         optimizers.optimizer(given, len(request.train.target)),
         classes=request.classes,
+        identity={"algorithm": build.__module__, **given},
         weights=class_weights(request.train.target, request.classes, given["class_weight"]),
         evaluation_batch=EVALUATION_BATCH,
         prepare=augment(given["augmentation"]),

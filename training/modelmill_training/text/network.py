@@ -63,6 +63,7 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
         _Trimmed(net),
         optimizers.optimizer(given, rows),
         classes=request.classes,
+        identity={"algorithm": build.__module__, **given},
         weights=weights,
         evaluation_batch=EVALUATION_BATCH,
     )
@@ -83,7 +84,7 @@ class _Trimmed:
     def __init__(self, net: Any) -> None:
         self._net = net
         self.get_weights, self.set_weights = net.get_weights, net.set_weights
-        self.trainable_variables = net.trainable_variables
+        self.variables, self.trainable_variables = net.variables, net.trainable_variables
 
     @property
     def losses(self) -> Any:
