@@ -243,7 +243,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         *("train", "cells", "--model", "cells", "--target", "kind", "--algorithm", "mlp", "--seed", "7"),
         *("--set", "layers=[64, 32]", "--set", "activation=relu", "--set", "dropout=0.1"),
         *("--features", 'radius, "a, b"', "--promote", "--watch"),
-        *("--instance-type", "ml.m5.xlarge", "--max-runtime", "600"),
+        *("--instance-type", "ml.m5.xlarge", "--spot", "--max-runtime", "600"),
     )
 
     assert result.exit_code == 0
@@ -256,7 +256,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "hyperparameters": {"layers": [64, 32], "activation": "relu", "dropout": 0.1},
         "features": ["radius", "a, b"],
         "promote": True,
-        "compute": {"instance_type": "ml.m5.xlarge", "max_runtime_s": 600},
+        "compute": {"instance_type": "ml.m5.xlarge", "spot": True, "max_runtime_s": 600},
     }
     assert "training · mlp fit 3/50 · loss 0.25" in result.stderr
     assert "held out" in result.stdout

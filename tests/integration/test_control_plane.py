@@ -1,10 +1,13 @@
 """The control plane over HTTP events, on moto."""
 
 import json
+import time
 from typing import Any
 
+import boto3
 import pytest
 
+from modelmill.aws.training import LOG_GROUP
 from modelmill.datasets.schema import Column, Schema, TopValue
 from modelmill.errors import Conflict
 from modelmill.jobs.dispatch import training_job_name
@@ -208,8 +211,43 @@ def test_a_job_runs_on_the_machine_that_was_asked_for(cloud: Cloud) -> None:
     assert request["AlgorithmSpecification"]["TrainingImage"] == "gpu-image"
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 300}
     told = cloud.call("GET", f"/v1/training-jobs/{job.job_id}").body
-    assert (told["compute"], told["tuning"]["timeout_s"]) == (asked, 300)
-    assert cloud.job(job.job_id).spec().compute == asked
+    assert (told["compute"], told["tuning"]["timeout_s"]) == (asked | {"spot": False}, 300)
+    assert cloud.job(job.job_id).spec().compute == told["compute"]
+
+
+def test_a_spot_job_waits_for_capacity_and_keeps_its_state_in_the_store(cloud: Cloud) -> None:
+    job = cloud.started_job(compute={"spot": True, "max_runtime_s": 600})
+    other = cloud.started_job()
+
+    spot, plain = (cloud.sagemaker.jobs[training_job_name(STACK, each)]["request"] for each in (job, other))
+
+    assert (spot["EnableManagedSpotTraining"], plain["EnableManagedSpotTraining"]) == (True, False)
+    assert spot["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600 + 3600}
+    assert spot["CheckpointConfig"] == {
+        "S3Uri": f"s3://store/checkpoints/{TENANT}/{job.job_id}/",
+        "LocalPath": "/opt/ml/checkpoints",
+    }
+
+
+def test_the_log_of_a_job_that_was_interrupted_goes_on_in_the_next_one(cloud: Cloud) -> None:
+    # given what two machines have printed, one after the other, and a second one beside them
+    job, logs = cloud.started_job(compute={"spot": True}), boto3.client("logs")
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    for stream, lines in (("algo-1-100", ["a", "b", "c"]), ("algo-1-200", ["d"]), ("algo-2-100", ["x"])):
+        where = {"logGroupName": LOG_GROUP, "logStreamName": f"{training_job_name(STACK, job)}/{stream}"}
+        logs.create_log_stream(**where)
+        now = int(time.time() * 1000)
+        logs.put_log_events(**where, logEvents=[{"timestamp": now, "message": line} for line in lines])
+
+    # when it is read page by page
+    read, cursor = [], ""
+    for _ in range(6):
+        page = cloud.call("GET", f"/v1/training-jobs/{job.job_id}/logs?limit=2{cursor}").body
+        read += [line["message"] for line in page["lines"]]
+        cursor = f"&cursor={page['next_cursor']}"
+
+    # then each line comes once, in order
+    assert read == ["a", "b", "c", "d"]
 
 
 def test_a_job_that_asks_for_no_machine_gets_one_for_its_data(cloud: Cloud) -> None:

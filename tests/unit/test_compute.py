@@ -51,12 +51,13 @@ def test_without_a_suitable_type_another_one_that_is_allowed_is_taken() -> None:
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    asked = {"instance_type": "ml.g5.xlarge", "max_runtime_s": 600}
+    asked = {"instance_type": "ml.g5.xlarge", "spot": True, "max_runtime_s": 600}
     work = Work("tabular", "linear", 100, 9)
 
     assert resolve_compute(OFFER, work, asked).to_dict() == asked
     assert resolve_compute(OFFER, work, {"instance_type": None}).to_dict() == {
         "instance_type": "ml.m5.xlarge",
+        "spot": False,
         "max_runtime_s": 3600,
     }
 

@@ -111,7 +111,10 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
 
 
 def _machine(compute: dict[str, Any] | None) -> str | None:
-    return f"{compute['instance_type']}, at most {compute['max_runtime_s']} s" if compute else None
+    if not compute:
+        return None
+    spot = " (spot)" if compute.get("spot") else ""
+    return f"{compute['instance_type']}{spot}, at most {compute['max_runtime_s']} s"
 
 
 def _list(session: Session) -> None:

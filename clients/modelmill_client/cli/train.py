@@ -49,6 +49,9 @@ def train(
         str | None,
         typer.Option(help="The machine to train on, one that `modelmill usage` lists; by default one that suits."),
     ] = None,
+    spot: Annotated[
+        bool, typer.Option("--spot", help="On cheaper capacity that may be taken away; the job then goes on elsewhere.")
+    ] = False,
     max_runtime: Annotated[int | None, typer.Option(help="Seconds after which the job is stopped.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
@@ -65,7 +68,7 @@ def train(
         promote=True if promote else None,
         seed=seed,
         tuning=_asked(trials=trials, timeout_s=tune_timeout, metric=metric),
-        compute=_asked(instance_type=instance_type, max_runtime_s=max_runtime),
+        compute=_asked(instance_type=instance_type, spot=spot or None, max_runtime_s=max_runtime),
         time=time,
         series=series,
         horizon=horizon,

@@ -21,11 +21,13 @@ log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
+_SYNC_SECONDS = 0.5
 _MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
     "Uploading": "Uploading generated training model",
+    "Interrupted": "Managed spot training was interrupted; the job starts again when there is capacity",
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
@@ -47,6 +49,7 @@ class Surroundings:
     changed: Callable[[Record], None]
     printed: Callable[[str, list[tuple[int, str]]], None]
     slots: threading.Semaphore
+    interrupts: Callable[[str], bool]
 
 
 class TrainingJob:
@@ -59,6 +62,8 @@ class TrainingJob:
         self._stop = threading.Event()
         self._process: TrainingProcess | None = None
         self._abandoned = False
+        self._interrupted = False
+        self._synced = 0.0
 
     @property
     def name(self) -> str:
@@ -134,21 +139,34 @@ class TrainingJob:
         return None
 
     def _train(self, folder: TrainingFolder) -> None:
-        if self._stop.is_set():
-            return self.move("Stopped", "Stopped")
-        self.move("InProgress", "Downloading")
-        folder.fill()
-        if self._stop.is_set():
-            return self.move("Stopped", "Stopped")
-        started = time.time()
-        with self._lock:
-            self._record["TrainingStartTime"] = started
-        self.move("InProgress", "Training")
-        code, overtime = self._execute(folder, started)
+        trained = 0.0
+        while not self._stop.is_set():
+            self.move("InProgress", "Downloading")
+            folder.fill()
+            if self._stop.is_set():
+                break
+            started = time.time()
+            with self._lock:
+                self._record.setdefault("TrainingStartTime", started)
+            self.move("InProgress", "Training")
+            code, overtime = self._execute(folder, started, trained)
+            if not self._interrupted:
+                return self._end(folder, code, overtime)
+            trained += time.time() - started
+            self._change_machine(folder)
+        return self.move("Stopped", "Stopped")
+
+    def _change_machine(self, folder: TrainingFolder) -> None:
+        """What is not in S3 is lost."""
+        self.move("InProgress", "Interrupted")
+        shutil.rmtree(folder.root)
+        self._interrupted = False
+        self.move("InProgress", "Starting")
+
+    def _end(self, folder: TrainingFolder, code: int, overtime: bool) -> None:
         if self._stop.is_set() or overtime:
-            end = "MaxRuntimeExceeded" if overtime else "Stopped"
             self._upload(folder)
-            return self.move("Stopped", end)
+            return self.move("Stopped", "MaxRuntimeExceeded" if overtime else "Stopped")
         if code != 0:
             return self.fail(f"AlgorithmError: {folder.failure()}, exit code: {code}")
         self.move("InProgress", "Uploading")
@@ -160,11 +178,13 @@ class TrainingJob:
         with self._lock:
             self._record["ModelArtifacts"] = {"S3ModelArtifacts": address}
 
-    def _execute(self, folder: TrainingFolder, started: float) -> tuple[int, bool]:
-        """Run the start script; its exit code, and whether it ran out of time."""
+    def _execute(self, folder: TrainingFolder, started: float, trained: float) -> tuple[int, bool]:
+        """Run the start script, which an earlier machine has run for some seconds; its exit code, and whether it ran
+        out of time.
+        """
         algorithm = self._record["AlgorithmSpecification"]
         command = [*algorithm.get("ContainerEntrypoint", ["train"]), *algorithm.get("ContainerArguments", [])]
-        deadline = started + self._record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
+        deadline = started - trained + self._record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
         stream = f"{self.name}/algo-1-{int(started)}"
         process = TrainingProcess([folder.localize(part) for part in command], folder.root, self._environment(folder))
         self._process = process
@@ -172,8 +192,11 @@ class TrainingJob:
         def tick() -> None:
             if self._abandoned:
                 process.kill()
-            elif self._stop.is_set() or time.time() > deadline:
+            elif self._stop.is_set() or time.time() > deadline or self._is_interrupted():
                 process.terminate(_GRACE_SECONDS)
+            if folder.checkpoints and not self._interrupted and time.monotonic() - self._synced > _SYNC_SECONDS:
+                folder.checkpoints.upload()
+                self._synced = time.monotonic()
 
         def keep(lines: list[tuple[int, str]]) -> None:
             with (self._around.logs / f"{self.name}.log").open("a", encoding="utf-8") as file:
@@ -181,7 +204,15 @@ class TrainingJob:
             self._around.printed(stream, lines)
 
         code = process.follow(keep, tick)
+        if folder.checkpoints and not self._interrupted:
+            folder.checkpoints.upload()
         return code, not self._stop.is_set() and time.time() > deadline
+
+    def _is_interrupted(self) -> bool:
+        """Whether the machine of a spot job is taken away."""
+        spot = self._record.get("EnableManagedSpotTraining", False)
+        self._interrupted = self._interrupted or (spot and self._around.interrupts(self.name))
+        return self._interrupted
 
     def _environment(self, folder: TrainingFolder) -> dict[str, str]:
         """What a container would see: nothing of this machine's settings, no credentials."""

@@ -10,6 +10,9 @@ from modelmill.jobs.catalogue import AUTO, find
 
 MIN_RUNTIME_SECONDS = 60
 
+# How long a job waits for spot capacity, before its start and after interruptions together.
+SPOT_WAIT_SECONDS = 3600
+
 # Families of SageMaker's instance types with NVIDIA GPUs, which need the other image.
 GPU_TYPE = re.compile(r"ml\.[gp]\d")
 
@@ -47,12 +50,20 @@ class Work(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Resolved. The job is stopped after `max_runtime_s` seconds. The defaults are those of jobs before there was a
-    choice.
+    """Resolved. The defaults are those of jobs before there was a choice.
+
+    spot: on capacity that nobody else wants, for which it waits and which may be taken away in the middle.
+    max_runtime_s: seconds of training after which it is stopped.
     """
 
     instance_type: str = "ml.m5.xlarge"
+    spot: bool = False
     max_runtime_s: int = 3600
+
+    @property
+    def max_wait_s(self) -> int:
+        """Of a spot job, the seconds of training and waiting together after which it is stopped."""
+        return self.max_runtime_s + SPOT_WAIT_SECONDS
 
     @property
     def gpu(self) -> bool:
@@ -79,7 +90,7 @@ def resolve_compute(offer: Offer, work: Work, asked: Mapping[str, Any] | None) -
     errors = [*_wrong_type(offer, given), *_wrong_runtime(offer, given)]
     if errors:
         raise InvalidRequest("; ".join(f"{error.field}: {error.message}" for error in errors), errors=tuple(errors))
-    usual = Compute(usual_type(offer, work), offer.max_runtime_s)
+    usual = Compute(usual_type(offer, work), max_runtime_s=offer.max_runtime_s)
     return replace(usual, **given)
 
 

@@ -116,7 +116,7 @@ class Jobs(Protocol):
         """Queue the next attempt, or None when this one has moved on."""
 
     def postpone(self, job: Job, now: float, due_at: float, reason: str | None = None) -> None:
-        """Stay in this state, give back the lease and be looked at again at `due_at`."""
+        """Stay in this state, give back the lease and be looked at again at `due_at`; `reason` if it waits."""
 
     def look_again(self, job: Job, at: float) -> None:
         """Let the sweep come back later, whoever holds the lease."""
