@@ -14,7 +14,7 @@ UV := $(shell command -v uv || echo .tools/uv)
 RUN := $(UV) run --frozen --no-sync
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up test pr format lint types imports template build deploy destroy bench lock setup dev
+.PHONY: help demo up test pr format lint types imports template build deploy destroy bench proof lock setup dev
 
 help: ## list the tasks
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,8 +25,8 @@ demo: setup ## the main job from start to end on this machine: upload, train, se
 up: setup ## run the whole platform on this machine until Ctrl-C (PORT=8080 AWS_PORT=8081 STATE=.modelmill)
 	@exec $(RUN) modelmill up --port $(PORT) --aws-port $(AWS_PORT) --state $(STATE)
 
-test: dev ## all tests
-	$(RUN) pytest
+test: dev ## all tests, on as many cores as there are
+	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 
 pr: lint types imports template test ## everything that CI runs
 
@@ -65,6 +65,9 @@ bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python -m benchmarks.footprint
 	$(RUN) python -m benchmarks.main_job
 	$(RUN) python -m benchmarks.ingest
+
+proof: dev ## jobs on real data against plain scikit-learn and Keras scripts; about half an hour
+	$(RUN) python -m benchmarks.proofs
 
 lock: $(UV) ## update uv.lock and what is exported from it
 	$(UV) lock --upgrade

@@ -54,6 +54,7 @@ REQUIREMENTS = (
     "pillow",
     "pyarrow",
     "scikit-learn",
+    "shap",
     "tf2onnx",
     "tokenizers",
 )

@@ -11,8 +11,9 @@ from sklearn import metrics as sk
 from tests.ml_tree import Data, Tree, builtin, mixed
 from tests.training.conftest import Train
 
-CLASSIFIED = {"confusion_matrix.svg", "roc.svg", "precision_recall.svg", "calibration.svg", "feature_importance.svg"}
-PREDICTED = {"residuals.svg", "truth_and_prediction.svg", "feature_importance.svg"}
+COLUMNS = {"feature_importance.svg", "shap.svg"}
+CLASSIFIED = COLUMNS | {"confusion_matrix.svg", "roc.svg", "precision_recall.svg", "calibration.svg"}
+PREDICTED = COLUMNS | {"residuals.svg", "truth_and_prediction.svg"}
 
 
 def report_of(tree: Tree) -> dict[str, Any]:
@@ -68,6 +69,57 @@ def test_the_column_that_decides_is_worth_most(train: Train) -> None:
     assert importance["metric"] == "r2"
     assert [each["column"] for each in importance["columns"]] == ["useful", "useless"]
     assert importance["columns"][0]["importance"] > 0.5 > abs(importance["columns"][1]["importance"])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "method"),
+    [("linear", "linear"), ("random_forest", "tree"), ("gradient_boosting", "tree"), ("svm", "permutation")],
+)
+def test_shap_values_are_what_columns_add_in_units_of_the_target(train: Train, algorithm: str, method: str) -> None:
+    random = np.random.default_rng(0)
+    up, down = random.normal(size=600), random.normal(size=600)
+    colour = random.choice(["red", "green"], 600)
+    # Far from zero, so that every algorithm learns a standardised target.
+    target = 10_000 + 3 * up - 2 * down + np.where(colour == "red", 1.0, -1.0)
+    columns = {"up": up, "down": down, "y": target}
+    numbers = {name: ("number", values.tolist()) for name, values in columns.items()}
+
+    found = report_of(train(Data(numbers | {"colour": ("category", colour.tolist())}, "y", "regression"), algorithm))
+
+    shap = found["shap"]
+    assert (shap["method"], shap["unit"]) == (method, "value")
+    assert [each["column"] for each in shap["columns"]] == ["up", "down", "colour"]
+    sizes = {each["column"]: each["importance"] for each in shap["columns"]}
+    points = {each["column"]: each for each in shap["points"]}
+    own, values = (np.array(points["up"][name]) for name in ("own", "values"))
+    assert len(values) == shap["rows"]
+    assert sizes["up"] == pytest.approx(np.abs(3 * (own - up.mean())).mean(), rel=0.3)
+    assert np.polyfit(own, values, 1)[0] == pytest.approx(3, rel=0.3)
+    assert np.polyfit(points["down"]["own"], points["down"]["values"], 1)[0] == pytest.approx(-2, rel=0.3)
+    assert sizes["colour"] == pytest.approx(1, abs=0.5)
+    assert set(points["colour"]["own"]) == {None}
+
+
+def test_shap_values_of_several_classes_are_told_by_label(train: Train) -> None:
+    shap = report_of(train(builtin("iris"), "gradient_boosting"))["shap"]
+
+    assert shap["unit"] == "log-odds"
+    assert {"petal length (cm)", "petal width (cm)"} == {each["column"] for each in shap["columns"][:2]}
+    for each in shap["columns"]:
+        assert len(each["by_label"]) == 3
+        assert each["importance"] == pytest.approx(np.mean(list(each["by_label"].values())))
+
+
+def test_no_shap_values_where_they_would_take_too_long(train: Train) -> None:
+    random = np.random.default_rng(0)
+    columns = {f"x{place}": ("number", random.normal(size=60).tolist()) for place in range(300)}
+
+    report = report_of(
+        train(Data(columns | {"y": ("number", random.normal(size=60).tolist())}, "y", "regression"), "svm")
+    )
+
+    assert report["shap"] is None
+    assert "shap.svg" not in report["pictures"]
 
 
 def test_a_column_that_gives_the_target_away_is_told(train: Train) -> None:

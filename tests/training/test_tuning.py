@@ -11,7 +11,8 @@ from modelmill.jobs.spec import TrainingSpec
 from modelmill_training import tuning
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.progress import Progress
-from tests.ml_tree import builtin, progress_lines
+from tests.kinds import digits, reviews, shops
+from tests.ml_tree import Data, builtin, progress_lines
 from tests.training.conftest import Train
 
 pytestmark = [pytest.mark.filterwarnings(f"ignore::{name}Warning") for name in ("Deprecation", "Future", "User")]
@@ -67,6 +68,43 @@ def test_every_algorithm_is_tuned(train: Train, algorithm: str) -> None:
     assert sum(result["trials"].values()) == 6
     assert result["best_value"] <= result["default_value"]
     assert tree.manifest.parity["passed"]
+
+
+@pytest.mark.parametrize(
+    ("data", "algorithm", "given", "metric"),
+    [
+        (reviews(), "text_linear", {"max_features": 500}, "roc_auc"),
+        (digits(200), "cnn", {"epochs": 2, "filters": [8]}, "accuracy"),
+        (shops(200), "gradient_boosting", {"max_iter": 20, "season": 24}, "mase"),
+        (shops(200), "lstm", {"epochs": 2, "units": [4], "season": 24}, "rmse"),
+    ],
+)
+def test_every_kind_of_data_is_tuned(train: Train, data: Data, algorithm: str, given: Any, metric: str) -> None:
+    asked: dict[str, Any] = {"hyperparameters": given, "tuning": {"trials": 3, "timeout_s": 200, "metric": metric}}
+    if data.kind == "timeseries":
+        asked |= {"time": "hour", "series": "shop", "horizon": 12}
+
+    tree = train(data, algorithm, **asked)
+
+    assert tree.failure is None, tree.failure
+    result, used = tree.manifest.tuning, tree.manifest.spec["hyperparameters"]
+    assert result is not None
+    history = json.loads((tree.root / "model/report.json").read_text())["tuning"]["history"]
+    assert result["trials"] == {"done": 3}
+    best = history[result["best"]]
+    assert {name: used[name] for name in best["hyperparameters"]} == best["hyperparameters"]
+    assert {name: used[name] for name in given} == given
+    assert tree.manifest.metrics["validation"][metric] == pytest.approx(best["value"], rel=1e-3)
+    assert tree.manifest.parity["passed"]
+
+
+def test_the_winner_of_auto_is_tuned_for_texts_too(train: Train) -> None:
+    tree = train(reviews(), "auto", hyperparameters={"time_budget_s": 60}, tuning={**ASKED, "trials": 2})
+
+    assert tree.failure is None, tree.failure
+    assert tree.manifest.algorithm == "text_linear"
+    assert [line["status"] for line in tree.manifest.leaderboard or []] == ["done", "dropped", "dropped"]
+    assert (tree.manifest.tuning or {})["trials"] == {"done": 2}
 
 
 def test_the_winner_of_auto_is_tuned(train: Train) -> None:

@@ -21,6 +21,7 @@ from optuna.trial import TrialState
 from modelmill.jobs.catalogue import find, resolve_hyperparameters, search_spaces
 from modelmill.jobs.metrics import METRICS
 from modelmill.jobs.spec import TrainingSpec
+from modelmill.models.manifest import Task
 from modelmill_training.clock import Clock, OutOfTime
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.progress import Progress
@@ -45,6 +46,13 @@ RANDOM_SHARE = 3
 MOST_RANDOM = 10
 
 MIN_TRIALS_FOR_IMPORTANCE = 4
+
+_ALWAYS_DEFINED: dict[Task, str] = {
+    "regression": "mae",
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "forecasting": "mae",
+}
 
 
 class Pruned(Exception):
@@ -112,6 +120,19 @@ def search(
         TrainingFailure: every trial failed.
     """
     return _Search(spec, algorithm, given, objective, progress).run()
+
+
+def score(spec: TrainingSpec, metrics: Mapping[str, Any]) -> float:
+    """The metric that `spec.tuning` names.
+
+    Raises:
+        ValueError: the rows do not allow it.
+    """
+    metric = (spec.tuning or {})["metric"]
+    value = metrics.get(metric)
+    if value is None:
+        raise ValueError(f"the rows allow no {metric}; ask for another metric, such as {_ALWAYS_DEFINED[spec.task]}")
+    return float(value)
 
 
 class _Search:

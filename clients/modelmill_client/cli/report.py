@@ -39,7 +39,7 @@ def _save(session: Session, found: dict[str, Any], model: str, version: int, fol
 def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
     session.table(("warning", "what"), ((each["code"], each["message"]) for each in found["warnings"]))
     show_metrics(session, found["metrics"])
-    _show_importance(session, found.get("feature_importance"))
+    _show_importance(session, found.get("feature_importance"), found.get("shap"))
     if found.get("clusters"):
         _show_clusters(session, found["clusters"])
     if found.get("strangest"):
@@ -51,12 +51,17 @@ def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
         session.say(f"--out FOLDER saves the pictures: {', '.join(found['pictures'])}")
 
 
-def _show_importance(session: Session, importance: dict[str, Any] | None) -> None:
+def _show_importance(session: Session, importance: dict[str, Any] | None, shap: dict[str, Any] | None) -> None:
     if importance:
         columns = importance["columns"][:MOST_COLUMNS]
+        sizes = {each["column"]: each["importance"] for each in shap["columns"]} if shap else {}
         session.table(
-            ("column", f"fall of {importance['metric']} when shuffled#"),
-            ((each["column"], each["importance"]) for each in columns),
+            (
+                "column",
+                f"fall of {importance['metric']} when shuffled#",
+                *([f"|SHAP|, {shap['unit']}#"] if shap else []),
+            ),
+            ((each["column"], each["importance"], *([sizes.get(each["column"])] if shap else [])) for each in columns),
         )
 
 

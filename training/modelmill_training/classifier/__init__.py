@@ -93,6 +93,8 @@ class Request:
 
     hyperparameters: complete; builders replace None by what they took, for the manifest.
     seconds: a time limit for builders that can stop early, or None.
+    report: told the loss on the validation part after each step, by builders that learn in steps; it may raise to end
+        the fit.
     """
 
     train: Labelled
@@ -102,6 +104,7 @@ class Request:
     seed: int
     progress: Progress = field(default_factory=Progress)
     seconds: float | None = None
+    report: Callable[[int, float], None] | None = None
 
 
 class Builder(Protocol):

@@ -87,7 +87,7 @@ def _finish_best(
             break
         progress.algorithm = candidate.algorithm
         try:
-            trained = finish(samples, spec, fitted, progress)
+            trained = _finish(samples, spec, fitted, progress)
         except FAILURES as error:
             ranked[place] = replace(candidate, status="dropped", reason=str(error)), None
             progress.candidate(asdict(ranked[place][0]))
@@ -96,6 +96,14 @@ def _finish_best(
         return replace(trained, leaderboard=[asdict(line) for line in lines])
     reasons = "; ".join(f"{candidate.algorithm}: {candidate.reason}" for candidate, _ in ranked)
     raise TrainingFailure("no_candidate", f"No algorithm could be trained ({reasons}).")
+
+
+def _finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progress) -> Trained:
+    if spec.tuning is None:
+        return finish(samples, spec, fitted, progress)
+    from modelmill_training.classifier.tuned import train_tuned  # imports Optuna
+
+    return train_tuned(samples, spec, fitted.algorithm, {}, progress)
 
 
 def _rank(candidate: Candidate) -> tuple[bool, float]:

@@ -17,11 +17,15 @@ def train_any(samples: Samples, spec: TrainingSpec, progress: Progress) -> Train
     Raises:
         TrainingFailure: it cannot be trained.
     """
-    if spec.algorithm != AUTO:
-        return train(samples, spec, progress)
-    from modelmill_training.classifier.auto import choose  # a single algorithm does not need it
+    if spec.algorithm == AUTO:
+        from modelmill_training.classifier.auto import choose  # a single algorithm does not need it
 
-    return choose(samples, spec, progress)
+        return choose(samples, spec, progress)
+    if spec.tuning is not None:
+        from modelmill_training.classifier.tuned import train_tuned  # imports Optuna
+
+        return train_tuned(samples, spec, spec.algorithm, spec.hyperparameters, progress)
+    return train(samples, spec, progress)
 
 
 def outcome_of(
@@ -44,5 +48,6 @@ def outcome_of(
         present_rows=samples.present_rows,
         left_out=left_out,
         leaderboard=trained.leaderboard,
+        tuning=trained.tuning,
         **more,
     )

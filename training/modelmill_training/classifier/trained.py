@@ -1,5 +1,6 @@
 """One algorithm trained, evaluated, exported and held against its own graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,8 @@ import onnx
 
 from modelmill.jobs.spec import TrainingSpec
 from modelmill_training import bundle, parity, session
-from modelmill_training.classifier import Labelled, Model, Request, Samples, builder, report
+from modelmill_training.classifier import Labelled, Model, Request, Samples, builder
+from modelmill_training.classifier import report as reports
 from modelmill_training.data import Floats, Integers
 from modelmill_training.metrics import evaluate
 from modelmill_training.onnx_graph import GraphBuilder, write_classes
@@ -36,6 +38,7 @@ class Trained:
     libraries: tuple[str, ...]
     report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = field(default=None)
+    tuning: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ def fit(
     hyperparameters: dict[str, Any],
     progress: Progress,
     seconds: float | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit on the training part."""
+    """Fit on the training part; see `Request`."""
     progress.report("fit")
     request = Request(
         train=_labelled(samples, samples.split.train),
@@ -76,6 +80,7 @@ def fit(
         seed=spec.seed,
         progress=progress,
         seconds=seconds,
+        report=report,
     )
     model = builder(samples.kind, algorithm).fit(request)
     return Fitted(algorithm, request, model, model.predict(request.validation.items))
@@ -110,7 +115,7 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
         placement=placement,
         reference=_reference(samples, model, spec.seed),
         libraries=module.LIBRARIES,
-        report=report.build(spec, algorithm, samples, metrics, curve, scores["test"]),
+        report=reports.build(spec, algorithm, samples, metrics, curve, scores["test"]),
     )
 
 

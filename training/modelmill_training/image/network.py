@@ -50,7 +50,7 @@ def fit(request: Request, build: Callable[[Request], Any]) -> Network:
         prepare=augment(given["augmentation"]),
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
-    trainer.fit(_examples(request.train), _examples(request.validation), schedule, request.progress)
+    trainer.fit(_examples(request.train), _examples(request.validation), schedule, request.progress, request.report)
     return Network(net)
 
 

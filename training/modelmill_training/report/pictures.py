@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 6.4, 4.8
 MAX_BARS = 20
 MAX_NAME = 40
+MAX_LABELS = 10
 MAX_CELLS_WITH_NUMBERS = 15
 
 # The same report gives the same bytes.
@@ -111,6 +113,51 @@ def _feature_importance(axes: Axes, report: dict[str, Any]) -> None:
     top = found["columns"][:MAX_BARS][::-1]
     axes.barh([_name(each["column"]) for each in top], [each["importance"] for each in top])
     axes.set(title="Feature importance, held-out rows", xlabel=f"fall of {found['metric']} when shuffled")
+
+
+def _shap(axes: Axes, report: dict[str, Any]) -> None:
+    """A dot for each row where values have one sign to show, else bars by label."""
+    found = report["shap"]
+    if found["points"]:
+        _shap_points(axes, found["points"][::-1])
+    else:
+        top = found["columns"][:MAX_BARS][::-1]
+        names = [_name(each["column"]) for each in top]
+        left = [0.0] * len(top)
+        for label in list(top[0]["by_label"])[:MAX_LABELS]:
+            sizes = [each["by_label"][label] for each in top]
+            axes.barh(names, sizes, left=left, label=_name(label))
+            left = [start + size for start, size in zip(left, sizes, strict=True)]
+        axes.legend(fontsize="small")
+    what = f"SHAP value, {found['unit']}; blue where the column is low, red where it is high"
+    axes.set(
+        title="What columns add to a prediction, held-out rows",
+        xlabel=what if found["points"] else f"mean size of SHAP values, {found['unit']}",
+    )
+
+
+def _shap_points(axes: Axes, points: list[dict[str, Any]]) -> None:
+    """Rows beside each other where they would hide each other; colours tell the column's own value."""
+    axes.axvline(0, color="grey", linewidth=0.8)
+    for height, each in enumerate(points):
+        values, own = np.array(each["values"]), np.array(each["own"], dtype=np.float64)
+        known = ~np.isnan(own)
+        heights = height + _spread(values)
+        axes.scatter(values[~known], heights[~known], s=8, color="grey")
+        ranks = np.searchsorted(np.sort(own[known]), own[known], side="left")
+        axes.scatter(values[known], heights[known], s=8, c=ranks, cmap="coolwarm", vmin=0, vmax=max(1, len(ranks) - 1))
+    axes.set_yticks(range(len(points)), [_name(each["column"]) for each in points])
+
+
+def _spread(values: Any) -> Any:
+    """Heights between -0.4 and 0.4: of values in one of fifty bins, alternately above and below."""
+    bins = np.floor(50 * (values - values.min()) / (np.ptp(values) or 1))
+    heights = np.zeros(len(values))
+    for each in np.unique(bins):
+        members = np.flatnonzero(bins == each)
+        steps = np.arange(len(members))
+        heights[members] = np.where(steps % 2, 1, -1) * np.ceil(steps / 2)
+    return heights * 0.4 / max(1, np.abs(heights).max())
 
 
 def _tuning_history(axes: Axes, report: dict[str, Any]) -> None:
@@ -213,4 +260,5 @@ PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict
     ("silhouettes", _present("silhouettes"), _silhouettes),
     ("scores", _present("score_histogram"), _scores),
     ("feature_importance", _present("feature_importance", "columns"), _feature_importance),
+    ("shap", _present("shap", "columns"), _shap),
 ]

@@ -58,6 +58,17 @@ class Preprocessing:
         """Columns of the matrix."""
         return self.numeric_width + sum(len(vocabulary) for vocabulary in self.vocabularies)
 
+    def places(self) -> list[Integers]:
+        """Per feature the columns of the matrix that are made of it."""
+        sizes = [self.numeric_width, *(len(vocabulary) for vocabulary in self.vocabularies)]
+        ends = np.cumsum(sizes)
+        return [
+            np.arange(ends[feature.index], ends[feature.index + 1])
+            if feature.input == "categorical"
+            else np.arange(feature.index, feature.index + feature.width)
+            for feature in self.features
+        ]
+
     def matrix(self, table: Table, *, scaled: bool) -> Matrix:
         """[N, width]: filled, scaled or centred, cast to float32; then one-hot categories."""
         result = np.zeros((table.rows, self.width), dtype=np.float32)

@@ -107,6 +107,8 @@ def train(
                 task=spec.task,
                 algorithm=algorithm,
                 prepared=prepared,
+                model=fitted.model,
+                scaled=fitted.scaled,
                 predict=fitted.predict_table,
                 metrics=metrics,
                 curve=curve,

@@ -67,6 +67,7 @@ class _Objective:
         target, features = request.train.target, request.train.features
         numbers = fold_numbers(request.train, request.classes, self.spec.seed)
         scores = np.zeros((len(target), max(1, request.classes)))
+        higher = METRICS[self.spec.task][(self.spec.tuning or {})["metric"]]
         for fold in range(FOLDS):
             outside, steps = numbers == fold, _Steps(report, fold * STEPS_OF_A_FOLD)
             if not outside.any():
@@ -76,18 +77,11 @@ class _Objective:
             done = (numbers >= 0) & (numbers <= fold)
             score = self._score(target[done], scores[done])
             if not steps.used:
-                report(fold, -score if METRICS[self.spec.task][self._metric] else score)
+                report(fold, -score if higher else score)
         return score
 
     def _score(self, target: Floats | Integers, scores: Floats) -> float:
-        value = evaluate(target, scores, self.prepared.target.labels).get(self._metric)
-        if value is None:
-            raise ValueError(f"the rows allow no {self._metric}; ask for another metric, such as accuracy")
-        return float(value)
-
-    @property
-    def _metric(self) -> str:
-        return str((self.spec.tuning or {})["metric"])
+        return tuning.score(self.spec, evaluate(target, scores, self.prepared.target.labels))
 
     def _request(
         self, hyperparameters: dict[str, Any], report: Callable[[int, float], None], progress: Progress

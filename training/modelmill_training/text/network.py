@@ -69,7 +69,7 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     train, validation = (_examples(tokenizer, part) for part in (request.train, request.validation))
-    trainer.fit(train, validation, schedule, request.progress)
+    trainer.fit(train, validation, schedule, request.progress, request.report)
     return Network(net, tokenizer, writer)
 
 

@@ -73,7 +73,7 @@ def _finish_best(
         if fitted is None:
             break
         try:
-            trained = finish(prepared, spec, fitted, progress)
+            trained = _finish(prepared, spec, fitted, progress)
         except FAILURES as error:
             ranked[place] = replace(candidate, status="dropped", reason=str(error)), None
             progress.candidate(asdict(ranked[place][0]))
@@ -82,6 +82,15 @@ def _finish_best(
         return replace(trained, leaderboard=[asdict(line) for line in lines])
     reasons = "; ".join(f"{candidate.algorithm}: {candidate.reason}" for candidate, _ in ranked)
     raise TrainingFailure("no_candidate", f"No algorithm could be trained ({reasons}).")
+
+
+def _finish(prepared: Prepared, spec: TrainingSpec, fitted: Fitted, progress: Progress) -> Trained:
+    if spec.tuning is None or fitted.algorithm == BASELINE:
+        return finish(prepared, spec, fitted, progress)
+    from modelmill_training.timeseries.tuned import train_tuned  # imports Optuna
+
+    given = {"level": spec.hyperparameters["level"]}
+    return train_tuned(prepared, spec, fitted.algorithm, given, progress)
 
 
 def _rank(candidate: Candidate) -> tuple[bool, float]:

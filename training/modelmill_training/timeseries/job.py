@@ -36,13 +36,18 @@ def run(environment: Environment, spec: TrainingSpec, schema: Schema, progress: 
         dropped=panel.dropped,
         profile=bundle.profile_of(schema, panel.features),
         leaderboard=trained.leaderboard,
+        tuning=trained.tuning,
     )
 
 
 def _train(prepared: Prepared, spec: TrainingSpec, progress: Progress) -> Trained:
-    if spec.algorithm != AUTO:
-        fitted = fit(prepared, spec.seed, spec.algorithm, spec.hyperparameters, progress)
-        return finish(prepared, spec, fitted, progress)
-    from modelmill_training.timeseries.auto import choose  # a single algorithm does not need it
+    """Each way imports its own libraries."""
+    if spec.algorithm == AUTO:
+        from modelmill_training.timeseries.auto import choose
 
-    return choose(prepared, spec, progress)
+        return choose(prepared, spec, progress)
+    if spec.tuning is not None:
+        from modelmill_training.timeseries.tuned import train_tuned
+
+        return train_tuned(prepared, spec, spec.algorithm, spec.hyperparameters, progress)
+    return finish(prepared, spec, fit(prepared, spec.seed, spec.algorithm, spec.hyperparameters, progress), progress)

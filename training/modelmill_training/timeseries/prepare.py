@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelmill.datasets.schema import Schema
+from modelmill.jobs.catalogue import resolve_hyperparameters
 from modelmill.jobs.catalogue.timeseries import MIN_WINDOW
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.signature import Forecast, Signature, timeseries_signature
@@ -55,7 +56,7 @@ def prepare(environment: Environment, spec: TrainingSpec, schema: Schema, progre
 
 
 def _form(panel: Panel, spec: TrainingSpec) -> Form:
-    given = spec.hyperparameters
+    given = resolve_hyperparameters(spec.kind, spec.algorithm, spec.hyperparameters)
     season = given["season"] or find_season(panel)
     horizon = spec.horizon or (season if season > 1 else USUAL_HORIZON)
     if given["window"] is None:

@@ -1,5 +1,6 @@
 """One forecaster trained, evaluated beside the seasonal naive one, exported and held against its own graph."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from modelmill_training import bundle, parity, session
 from modelmill_training.data import Floats
 from modelmill_training.onnx_graph import DOUBLE, STRING, GraphBuilder, value_info
 from modelmill_training.progress import Progress
-from modelmill_training.timeseries import report
+from modelmill_training.timeseries import report as reports
 from modelmill_training.timeseries.algorithms import Model, Request, builder
 from modelmill_training.timeseries.frame import Frame
 from modelmill_training.timeseries.intervals import half_widths
@@ -91,6 +92,7 @@ class Trained:
     libraries: tuple[str, ...]
     report: dict[str, Any]
     leaderboard: list[dict[str, Any]] | None = None
+    tuning: dict[str, Any] | None = None
 
 
 def fit(
@@ -100,8 +102,9 @@ def fit(
     hyperparameters: dict[str, Any],
     progress: Progress,
     seconds: float | None = None,
+    report: Callable[[int, float], None] | None = None,
 ) -> Fitted:
-    """Fit on the training part."""
+    """Fit on the training part; see `Request`."""
     progress.algorithm = algorithm
     progress.report("fit")
     parts, form = prepared.parts, prepared.form
@@ -114,6 +117,7 @@ def fit(
         seed=seed,
         progress=progress,
         seconds=seconds,
+        report=report,
     )
     model = builder(algorithm).fit(request)
     without = Forecaster(prepared.frame, model, np.zeros(form.horizon))
@@ -150,7 +154,7 @@ def finish(prepared: Prepared, spec: TrainingSpec, fitted: Fitted, progress: Pro
         placement=placement,
         reference={"rows": rows, "scores": forecaster.predict(windows)["values"].tolist()},
         libraries=module.LIBRARIES,
-        report=report.build(
+        report=reports.build(
             prepared,
             fitted.algorithm,
             metrics,

@@ -11,4 +11,5 @@ METRICS: dict[Task, dict[str, bool]] = {
     "regression": {"r2": HIGHER, "rmse": LOWER, "mae": LOWER, "mse": LOWER},
     "binary": {"roc_auc": HIGHER, "f1": HIGHER, **_CLASSES},
     "multiclass": {"f1": HIGHER, "roc_auc": HIGHER, **_CLASSES},
+    "forecasting": {"mase": LOWER, "mae": LOWER, "rmse": LOWER, "mape": LOWER, "smape": LOWER},
 }

@@ -7,9 +7,6 @@ from modelmill.jobs.catalogue import AUTO, find, search_spaces
 from modelmill.jobs.metrics import METRICS
 from modelmill.models.manifest import Task
 
-# The kinds of dataset whose jobs can search.
-KINDS = ("tabular",)
-
 
 class Setting(NamedTuple):
     """A whole number of a request's `tuning`, and its bounds."""
@@ -65,8 +62,6 @@ def _wrong_metric(task: Task, asked: dict[str, Any]) -> list[FieldError]:
 
 
 def _nothing_to_search(kind: str, algorithm: str, task: Task) -> list[FieldError]:
-    if kind not in KINDS:
-        return [FieldError("tuning", f"is there for {', '.join(KINDS)} data, not for {kind} data; leave it out")]
     if algorithm != AUTO and not search_spaces(find(kind, algorithm), task):
         return [FieldError("tuning", f"{algorithm} has no hyper-parameter to search for {task}; leave it out")]
     return []

@@ -31,6 +31,8 @@ class Request:
     validation: None once it is learned from too, when `decided` holds what a fit before has put there.
     hyperparameters: complete; builders replace None by what they took, for the manifest.
     seconds: a time limit for builders that can stop early, or None.
+    report: told the loss on the validation windows after each step, by builders that learn in steps; it may raise to
+        end the fit.
     """
 
     frame: Frame
@@ -41,6 +43,7 @@ class Request:
     seed: int
     progress: Progress = field(default_factory=Progress)
     seconds: float | None = None
+    report: Callable[[int, float], None] | None = None
 
 
 class Builder(Protocol):

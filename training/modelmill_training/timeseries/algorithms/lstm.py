@@ -78,7 +78,7 @@ def fit(request: Request) -> Model:
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     parts = [_examples(frame, rough, part, given["steps"]) for part in (train, request.validation) if part is not None]
-    trainer.fit(parts[0], parts[-1], schedule, request.progress)
+    trainer.fit(parts[0], parts[-1], schedule, request.progress, request.report)
     return Recurrent(frame, rough, net, given["steps"])
 
 

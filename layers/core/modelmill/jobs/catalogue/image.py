@@ -28,6 +28,7 @@ _PICTURES: dict[str, dict[str, Any]] = {
         "default": "shift_rotate",
         "description": "How training pictures are varied: moved and zoomed a little, turned a little too, mirrored, or "
         "all of it. Mirrored writing is other writing.",
+        "search": {"choices": ["none", "shift", "shift_rotate"]},
     },
 }
 
@@ -55,6 +56,7 @@ ENTRIES = (
                 "maxItems": 8,
                 "default": [32, 64, 64],
                 "description": "Filters of each convolution; between two of them pictures are halved by max pooling.",
+                "search": {"choices": [[16, 32], [32, 64], [32, 64, 64], [64, 128, 128]]},
             },
             "kernel": {
                 "type": "integer",
@@ -62,6 +64,7 @@ ENTRIES = (
                 "maximum": 11,
                 "default": 3,
                 "description": "Side of a filter in pixels.",
+                "search": {"choices": [3, 5]},
             },
             "dense": {
                 "type": "array",
@@ -69,6 +72,7 @@ ENTRIES = (
                 "maxItems": 4,
                 "default": [64],
                 "description": "Units of each dense layer before the classes.",
+                "search": {"choices": [[], [64], [128], [256]]},
             },
             "batch_normalization": {
                 "type": "boolean",
@@ -95,6 +99,7 @@ ENTRIES = (
                 "maxItems": 6,
                 "default": [16, 32, 64],
                 "description": "Filters of each stage; between two of them pictures are halved.",
+                "search": {"choices": [[16, 32], [16, 32, 64], [32, 64, 128]]},
             },
             "blocks": {
                 "type": "integer",
@@ -102,6 +107,7 @@ ENTRIES = (
                 "maximum": 12,
                 "default": 2,
                 "description": "Residual blocks of a stage, of two convolutions each.",
+                "search": {"low": 1, "high": 3},
             },
             **training(epochs=15, patience=5, schedule="cosine"),
             **regularisation(l2=1e-4),

@@ -26,6 +26,7 @@ _SUBWORDS = {
         "maximum": 1024,
         "default": 128,
         "description": "Numbers that stand for a token.",
+        "search": {"choices": [32, 64, 128, 256]},
     },
 }
 
@@ -61,6 +62,7 @@ ENTRIES = (
                 "default": None,
                 "description": "Tokens in sequence that count as one feature, at most; null takes 2, or 4 where most "
                 "tokens are single characters.",
+                "search": {"low": 1, "high": 5},
             },
             "max_features": {
                 "type": "integer",
@@ -75,6 +77,7 @@ ENTRIES = (
                 "maximum": 1000,
                 "default": 2,
                 "description": "Training texts that a feature must occur in.",
+                "search": {"low": 1, "high": 10, "log": True},
             },
             "C": {
                 "type": ["number", "null"],
@@ -83,6 +86,7 @@ ENTRIES = (
                 "default": None,
                 "description": "Inverse strength of the L2 penalty; null takes what predicts the validation texts "
                 "best.",
+                "search": {"low": 0.1, "high": 100.0, "log": True},
             },
             "class_weight": CLASS_WEIGHT,
         },
@@ -102,6 +106,7 @@ ENTRIES = (
                 "maxItems": 4,
                 "default": [64],
                 "description": "Units of each LSTM layer, in each direction.",
+                "search": {"choices": [[32], [64], [128], [64, 64]]},
             },
             "bidirectional": {
                 "type": "boolean",
@@ -132,6 +137,7 @@ ENTRIES = (
                 "maximum": 12,
                 "default": 1,
                 "description": "Encoder layers.",
+                "search": {"low": 1, "high": 4},
             },
             "heads": {
                 "type": "integer",
@@ -146,6 +152,7 @@ ENTRIES = (
                 "maximum": 4096,
                 "default": 128,
                 "description": "Units of each layer's dense part.",
+                "search": {"choices": [64, 128, 256, 512]},
             },
             **training(epochs=20, patience=2),
             **regularisation(dropout=0.3),

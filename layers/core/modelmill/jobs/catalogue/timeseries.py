@@ -78,6 +78,7 @@ ENTRIES = (
                 "maximum": 1.0,
                 "default": 0.05,
                 "description": "Share of each tree's correction that is kept.",
+                "search": {"low": 0.01, "high": 0.3, "log": True},
             },
             "max_leaf_nodes": {
                 "type": "integer",
@@ -85,6 +86,7 @@ ENTRIES = (
                 "maximum": 256,
                 "default": 15,
                 "description": "Leaves of a tree at most.",
+                "search": {"low": 4, "high": 64, "log": True},
             },
             "min_samples_leaf": {
                 "type": "integer",
@@ -92,6 +94,7 @@ ENTRIES = (
                 "maximum": 1_000_000,
                 "default": 20,
                 "description": "Forecast steps in a leaf at least.",
+                "search": {"low": 5, "high": 200, "log": True},
             },
             "l2": {
                 "type": "number",
@@ -99,6 +102,7 @@ ENTRIES = (
                 "maximum": 1e6,
                 "default": 1.0,
                 "description": "L2 penalty on the leaves' values.",
+                "search": {"low": 1e-3, "high": 100.0, "log": True},
             },
         },
     ),
@@ -122,6 +126,7 @@ ENTRIES = (
                 "maxItems": 4,
                 "default": [32],
                 "description": "Units of each LSTM layer.",
+                "search": {"choices": [[16], [32], [64], [128], [64, 32]]},
             },
             **_NETWORK,
             **regularisation(dropout=0.1),

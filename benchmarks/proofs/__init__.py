@@ -1,0 +1,1 @@
+"""Whole jobs over HTTP against plain scripts that do the same work with scikit-learn or Keras."""

@@ -1,0 +1,1 @@
+"""Scripts as people write them: files in, predictions of the held-out rows out."""
