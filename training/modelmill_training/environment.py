@@ -43,6 +43,11 @@ class Environment:
         return self.root / "model"
 
     @property
+    def resource_file(self) -> Path:
+        """Which machines the job has."""
+        return self.root / "input/config/resourceconfig.json"
+
+    @property
     def checkpoint_folder(self) -> Path | None:
         """Where the job may keep its state for a later start of it, if anywhere."""
         folder = self.root / "checkpoints"

@@ -19,6 +19,7 @@ class Progress:
 
     curve: the metrics of each reported step since the last call without a step.
     checkpoints: the folder in which fits keep their state, or None where nothing is kept.
+    chief: whether this machine, of several, is the one that keeps it.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
@@ -27,6 +28,7 @@ class Progress:
     phase: Phase = "load"
     curve: list[dict[str, Any]] = field(default_factory=list)
     checkpoints: Path | None = None
+    chief: bool = True
 
     def unheard(self) -> "Progress":
         """One of which nobody reads what it writes, for fits that are a part of something else."""

@@ -47,7 +47,7 @@ def fit(request: Request, build: Callable[[Request], Any]) -> Network:
         identity={"algorithm": build.__module__, **given},
         weights=class_weights(request.train.target, request.classes, given["class_weight"]),
         evaluation_batch=EVALUATION_BATCH,
-        prepare=augment(given["augmentation"]),
+        vary=augment(given["augmentation"]),
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     trainer.fit(_examples(request.train), _examples(request.validation), schedule, request.progress, request.report)

@@ -75,12 +75,13 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 class Keeper:
-    """Where one fit keeps its state; it keeps nothing where the job has no folder for it."""
+    """Where one fit keeps its state: nowhere if the job has no folder for it; only the chief of the machines writes."""
 
     def __init__(self, progress: Progress, identity: Mapping[str, Any], arrays: Iterable[NDArray[Any]]) -> None:
         folder = progress.checkpoints
         self._progress = progress
         self._path = folder / (fingerprint(identity, arrays) + SUFFIX) if folder else None
+        self._writes = progress.chief
         self._next = 0.0
 
     def found(self) -> tuple[dict[str, Any], Arrays] | None:
@@ -97,11 +98,11 @@ class Keeper:
 
     def due(self) -> bool:
         """Whether enough time has passed since the state was kept last."""
-        return self._path is not None and time.monotonic() >= self._next
+        return self._path is not None and self._writes and time.monotonic() >= self._next
 
     def keep(self, facts: Mapping[str, Any], arrays: Arrays) -> None:
         """Keep the state in place of an earlier one."""
-        if self._path is None:
+        if self._path is None or not self._writes:
             return
         started = time.monotonic()
         write(self._path, facts, arrays)

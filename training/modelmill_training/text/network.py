@@ -60,12 +60,13 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     net = build(tokenizer.get_vocab_size(), request)
     weights = class_weights(request.train.target, request.classes, given["class_weight"])
     trainer = Trainer(
-        _Trimmed(net),
+        net,
         optimizers.optimizer(given, rows),
         classes=request.classes,
         identity={"algorithm": build.__module__, **given},
         weights=weights,
         evaluation_batch=EVALUATION_BATCH,
+        prepare=_trimmed,
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     train, validation = (_examples(tokenizer, part) for part in (request.train, request.validation))
@@ -78,22 +79,10 @@ def real_tokens(ids: Any) -> Any:
     return keras.ops.cast(keras.ops.not_equal(ids, PADDING_ID), "float32")
 
 
-class _Trimmed:
-    """The net, called with no more padding than the longest text of the batch needs."""
-
-    def __init__(self, net: Any) -> None:
-        self._net = net
-        self.get_weights, self.set_weights = net.get_weights, net.set_weights
-        self.variables, self.trainable_variables = net.variables, net.trainable_variables
-
-    @property
-    def losses(self) -> Any:
-        """Penalties of the last call."""
-        return self._net.losses
-
-    def __call__(self, ids: Any, training: bool) -> Any:
-        tokens = tf.reduce_sum(tf.cast(ids != PADDING_ID, tf.int32), axis=1)
-        return self._net(ids[:, : tf.maximum(1, tf.reduce_max(tokens))], training=training)
+def _trimmed(ids: Any) -> Any:
+    """With no more padding than the longest text of the batch needs."""
+    tokens = tf.reduce_sum(tf.cast(ids != PADDING_ID, tf.int32), axis=1)
+    return ids[:, : tf.maximum(1, tf.reduce_max(tokens))]
 
 
 def _usual_length(tokenizer: Tokenizer, texts: list[str]) -> int:

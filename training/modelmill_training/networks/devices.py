@@ -1,0 +1,46 @@
+"""The machines and GPUs that train a net together: each takes a share of every batch."""
+
+import os
+from functools import cache
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from modelmill_training.cluster import CLUSTER_VARIABLE, Cluster
+
+
+@cache
+def strategy() -> Any:
+    """TensorFlow's strategy: over all machines, over the GPUs of one, or the default one, of one replica."""
+    if CLUSTER_VARIABLE in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def join(cluster: Cluster) -> None:
+    """Connect to the other machines and wait for them; before anything else is done with TensorFlow."""
+    os.environ[CLUSTER_VARIABLE] = cluster.tf_config()
+    strategy()
+
+
+def wait_for_all() -> None:
+    """Return when every machine has come here: one that ends earlier takes the others down."""
+    together = strategy()
+    together.reduce("SUM", together.run(tf.function(lambda: tf.constant(1.0))), axis=None)
+
+
+def replicated(net: Any, optimizer: Any) -> tuple[Any, Any]:
+    """The net and its optimizer themselves, or where there are several replicas, copies of both that live on all."""
+    if strategy().num_replicas_in_sync == 1:
+        optimizer.build(net.trainable_variables)
+        return net, optimizer
+    with strategy().scope():
+        copy = keras.models.clone_model(net)
+        its_optimizer = type(optimizer).from_config(optimizer.get_config())
+        its_optimizer.build(copy.trainable_variables)
+    for variable, value in zip(copy.variables, net.variables, strict=True):
+        variable.assign(value)
+    return copy, its_optimizer
