@@ -48,7 +48,7 @@ from modelmill.web.control import Services
 
 STACK = "modelmill"
 TENANT = "default"
-OFFER = Offer(("ml.m5.xlarge", "ml.m5.4xlarge", "ml.g4dn.xlarge"), 3600)
+OFFER = Offer(("ml.m5.xlarge", "ml.m5.4xlarge", "ml.g4dn.xlarge"), 4, 3600)
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 _CREATE = ServiceModel(Loader().load_service_model("sagemaker", "service-2")).operation_model("CreateTrainingJob")

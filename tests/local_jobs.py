@@ -21,6 +21,12 @@ echo "found $(ls /opt/ml/checkpoints)"
 echo state > /opt/ml/checkpoints/state.txt
 exec sleep 60
 """
+MACHINE = """
+echo "$(cat /opt/ml/input/config/resourceconfig.json) $MODELMILL_ADDRESSES"
+[ -n "$FAILS" ] && grep -q '"current_host": "algo-2"' /opt/ml/input/config/resourceconfig.json && exit 7
+[ -n "$FAILS" ] && exec sleep 60
+exit 0
+"""
 STUBBORN = "trap '' TERM\necho stubborn\nfor i in $(seq 300); do sleep 0.1; done\n"
 
 
@@ -50,6 +56,7 @@ class Jobs:
         s3.put_object(Bucket=self.bucket, Key="code/train.sh", Body=START.encode())
         s3.put_object(Bucket=self.bucket, Key="stubborn/train.sh", Body=STUBBORN.encode())
         s3.put_object(Bucket=self.bucket, Key="spot/train.sh", Body=SPOT.encode())
+        s3.put_object(Bucket=self.bucket, Key="machine/train.sh", Body=MACHINE.encode())
         s3.put_object(Bucket=self.bucket, Key="data/x/part/1.csv", Body=b"1,2\n")
         return self
 

@@ -48,7 +48,9 @@ def application() -> ControlPlane:
             model_bytes=settings.max_model_bytes,
             monthly_predictions=settings.max_monthly_predictions,
         ),
-        offer=Offer(tuple(settings.instance_types.split(",")), settings.max_training_seconds),
+        offer=Offer(
+            tuple(settings.instance_types.split(",")), settings.max_training_instances, settings.max_training_seconds
+        ),
         datasets=TableDatasets(table),
         forms=Bucket(prompt_client("s3"), settings.uploads_bucket),
         dataset_files=StoredDatasets(store),

@@ -41,7 +41,7 @@ JOB = {
     "task": "binary",
     "algorithm": "linear",
     "seed": 7,
-    "compute": {"instance_type": "ml.m5.xlarge", "max_runtime_s": 600},
+    "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
     "created_at": "2026-01-02T03:04:05Z",
 }
 PROGRESS = {"algorithm": "mlp", "phase": "fit", "step": 3, "total": 50, "metrics": {"loss": 0.25}}
@@ -181,7 +181,7 @@ LISTS = [
     (["algorithms", "linear"], LINEAR, ["from 0 to 10", "integer or null"]),
     (["datasets", "show", "cells"], DATASET, ["1 to 3.5, mean 2", "[red] (4)"]),
     (["datasets", "wait", "ds-1"], None, []),
-    (["jobs", "job-1"], DONE, ["held out", "truth \\ predicted", "ml.m5.xlarge, at most 600 s"]),
+    (["jobs", "job-1"], DONE, ["held out", "truth \\ predicted", "2 × ml.m5.xlarge (spot), at most 600 s"]),
 ]
 
 
@@ -243,7 +243,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         *("train", "cells", "--model", "cells", "--target", "kind", "--algorithm", "mlp", "--seed", "7"),
         *("--set", "layers=[64, 32]", "--set", "activation=relu", "--set", "dropout=0.1"),
         *("--features", 'radius, "a, b"', "--promote", "--watch"),
-        *("--instance-type", "ml.m5.xlarge", "--spot", "--max-runtime", "600"),
+        *("--instance-type", "ml.m5.xlarge", "--instance-count", "2", "--spot", "--max-runtime", "600"),
     )
 
     assert result.exit_code == 0
@@ -256,7 +256,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "hyperparameters": {"layers": [64, 32], "activation": "relu", "dropout": 0.1},
         "features": ["radius", "a, b"],
         "promote": True,
-        "compute": {"instance_type": "ml.m5.xlarge", "spot": True, "max_runtime_s": 600},
+        "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
     }
     assert "training · mlp fit 3/50 · loss 0.25" in result.stderr
     assert "held out" in result.stdout

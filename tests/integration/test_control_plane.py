@@ -211,17 +211,18 @@ def test_a_job_runs_on_the_machine_that_was_asked_for(cloud: Cloud) -> None:
     assert request["AlgorithmSpecification"]["TrainingImage"] == "gpu-image"
     assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 300}
     told = cloud.call("GET", f"/v1/training-jobs/{job.job_id}").body
-    assert (told["compute"], told["tuning"]["timeout_s"]) == (asked | {"spot": False}, 300)
+    assert (told["compute"], told["tuning"]["timeout_s"]) == (asked | {"instance_count": 1, "spot": False}, 300)
     assert cloud.job(job.job_id).spec().compute == told["compute"]
 
 
 def test_a_spot_job_waits_for_capacity_and_keeps_its_state_in_the_store(cloud: Cloud) -> None:
-    job = cloud.started_job(compute={"spot": True, "max_runtime_s": 600})
+    job = cloud.started_job(algorithm="mlp", compute={"instance_count": 2, "spot": True, "max_runtime_s": 600})
     other = cloud.started_job()
 
     spot, plain = (cloud.sagemaker.jobs[training_job_name(STACK, each)]["request"] for each in (job, other))
 
     assert (spot["EnableManagedSpotTraining"], plain["EnableManagedSpotTraining"]) == (True, False)
+    assert (spot["ResourceConfig"]["InstanceCount"], plain["ResourceConfig"]["InstanceCount"]) == (2, 1)
     assert spot["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600 + 3600}
     assert spot["CheckpointConfig"] == {
         "S3Uri": f"s3://store/checkpoints/{TENANT}/{job.job_id}/",
@@ -342,6 +343,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, 
         ({"algorithm": "mlp", "hyperparameters": {"epochs": -1}}, "hyperparameters.epochs"),
         ({"compute": {"instance_type": "ml.p5.48xlarge"}}, "compute.instance_type"),
         ({"compute": {"max_runtime_s": 7200}}, "compute.max_runtime_s"),
+        ({"compute": {"instance_count": 2}}, "compute.instance_count"),
         ({"compute": {"machines": 2}}, "compute.machines"),
         ({"compute": {"max_runtime_s": 60}, "tuning": {"timeout_s": 61}}, "tuning.timeout_s"),
         ({"compute": {"max_runtime_s": 60}, "hyperparameters": {"time_budget_s": 61}}, "hyperparameters.time_budget_s"),

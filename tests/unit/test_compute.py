@@ -10,7 +10,7 @@ from modelmill.errors import InvalidRequest
 from modelmill.jobs.compute import Offer, Work, is_gpu, limit_search, resolve_compute, usual_type
 
 DEFAULT_TYPES = tuple(translated()["Parameters"]["TrainingInstanceTypes"]["Default"].split(","))
-OFFER = Offer(DEFAULT_TYPES, 3600)
+OFFER = Offer(DEFAULT_TYPES, 4, 3600)
 MANY = 10_000
 HUGE = 500 * 1024**2
 
@@ -42,21 +42,22 @@ def test_the_machine_follows_the_algorithm_and_the_size_of_the_data(work: dict[s
 
 def test_without_a_suitable_type_another_one_that_is_allowed_is_taken() -> None:
     # given stacks that allow little
-    no_gpu = Offer(tuple(name for name in DEFAULT_TYPES if not is_gpu(name)), 3600)
+    no_gpu = Offer(tuple(name for name in DEFAULT_TYPES if not is_gpu(name)), 4, 3600)
 
     # then nets get more processors instead of a GPU, and nothing outside of the list is taken
     assert chosen(no_gpu, kind="image", algorithm="cnn", rows=MANY) == "ml.m5.4xlarge"
-    assert chosen(Offer(("ml.g5.2xlarge", "ml.r5.large"), 60)) == "ml.r5.large"
-    assert chosen(Offer(("ml.p3.2xlarge",), 60)) == "ml.p3.2xlarge"
+    assert chosen(Offer(("ml.g5.2xlarge", "ml.r5.large"), 4, 60)) == "ml.r5.large"
+    assert chosen(Offer(("ml.p3.2xlarge",), 4, 60)) == "ml.p3.2xlarge"
 
 
 def test_what_is_asked_for_is_taken() -> None:
-    asked = {"instance_type": "ml.g5.xlarge", "spot": True, "max_runtime_s": 600}
+    asked = {"instance_type": "ml.g5.xlarge", "instance_count": 4, "spot": True, "max_runtime_s": 600}
     work = Work("tabular", "linear", 100, 9)
 
-    assert resolve_compute(OFFER, work, asked).to_dict() == asked
+    assert resolve_compute(OFFER, Work("image", "cnn", 100, 9), asked).to_dict() == asked
     assert resolve_compute(OFFER, work, {"instance_type": None}).to_dict() == {
         "instance_type": "ml.m5.xlarge",
+        "instance_count": 1,
         "spot": False,
         "max_runtime_s": 3600,
     }
@@ -78,6 +79,30 @@ def test_what_the_stack_does_not_allow_is_refused(asked: dict[str, Any], field: 
     (error,) = caught.value.errors
     assert error.field == field
     assert expected in error.message
+
+
+@pytest.mark.parametrize(
+    ("work", "count", "expected"),
+    [
+        (Work("tabular", "mlp", 100, 9), 5, "got 5, expected an integer from 1 to 4"),
+        (Work("tabular", "mlp", 100, 9), 0, "got 0, expected an integer from 1 to 4"),
+        (
+            Work("tabular", "linear", 100, 9),
+            2,
+            "linear trains on one machine; ask for 1, or for one of mlp, autoencoder",
+        ),
+        (Work("text", "auto", 100, 9), 2, "auto trains on one machine; ask for 1, or for one of lstm, transformer"),
+        (Work("tabular", "mlp", 100, 9, tuning=True), 2, "tuning runs on one machine"),
+    ],
+)
+def test_only_one_net_at_a_time_is_trained_on_several_machines(work: Work, count: int, expected: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        resolve_compute(OFFER, work, {"instance_count": count})
+
+    (error,) = caught.value.errors
+    assert error.field == "compute.instance_count"
+    assert expected in error.message
+    assert resolve_compute(OFFER, work, {"instance_count": 1}).instance_count == 1
 
 
 def test_a_search_does_not_outlast_the_job() -> None:

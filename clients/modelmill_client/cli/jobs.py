@@ -114,7 +114,8 @@ def _machine(compute: dict[str, Any] | None) -> str | None:
     if not compute:
         return None
     spot = " (spot)" if compute.get("spot") else ""
-    return f"{compute['instance_type']}{spot}, at most {compute['max_runtime_s']} s"
+    count = f"{compute['instance_count']} × " if compute.get("instance_count", 1) > 1 else ""
+    return f"{count}{compute['instance_type']}{spot}, at most {compute['max_runtime_s']} s"
 
 
 def _list(session: Session) -> None:

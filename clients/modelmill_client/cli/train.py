@@ -49,6 +49,7 @@ def train(
         str | None,
         typer.Option(help="The machine to train on, one that `modelmill usage` lists; by default one that suits."),
     ] = None,
+    instance_count: Annotated[int | None, typer.Option(min=1, help="Machines that train a net together.")] = None,
     spot: Annotated[
         bool, typer.Option("--spot", help="On cheaper capacity that may be taken away; the job then goes on elsewhere.")
     ] = False,
@@ -68,7 +69,12 @@ def train(
         promote=True if promote else None,
         seed=seed,
         tuning=_asked(trials=trials, timeout_s=tune_timeout, metric=metric),
-        compute=_asked(instance_type=instance_type, spot=spot or None, max_runtime_s=max_runtime),
+        compute=_asked(
+            instance_type=instance_type,
+            instance_count=instance_count,
+            spot=spot or None,
+            max_runtime_s=max_runtime,
+        ),
         time=time,
         series=series,
         horizon=horizon,

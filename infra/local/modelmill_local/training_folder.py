@@ -16,10 +16,11 @@ class DataDownloadError(Exception):
 
 
 class TrainingFolder:
-    """One job's /opt/ml, at a place of its own on this machine."""
+    """One host's /opt/ml of a job on several `hosts`, at a place of its own on this machine."""
 
-    def __init__(self, root: Path, request: dict[str, Any], s3: Any) -> None:
+    def __init__(self, root: Path, request: dict[str, Any], s3: Any, host: str, hosts: list[str]) -> None:
         self.root = root
+        self._host, self._hosts = host, hosts
         self._request = request
         self._s3 = s3
         self.checkpoints: SyncedFolder | None = None
@@ -34,7 +35,7 @@ class TrainingFolder:
         channels = self._request.get("InputDataConfig", [])
         self._configure("hyperparameters", self._request.get("HyperParameters", {}))
         self._configure("inputdataconfig", {c["ChannelName"]: {"TrainingInputMode": "File"} for c in channels})
-        self._configure("resourceconfig", _hosts(self._request["ResourceConfig"].get("InstanceType", "local")))
+        self._configure("resourceconfig", self._resources())
         for channel in channels:
             self._download(channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"])
         if self.checkpoints is not None:
@@ -60,6 +61,17 @@ class TrainingFolder:
 
     def _configure(self, name: str, content: dict[str, Any]) -> None:
         (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content), "utf-8")
+
+    def _resources(self) -> dict[str, Any]:
+        instance_type, name = self._request["ResourceConfig"].get("InstanceType", "local"), "homogeneousCluster"
+        return {
+            "current_host": self._host,
+            "current_instance_type": instance_type,
+            "current_group_name": name,
+            "hosts": self._hosts,
+            "instance_groups": [{"instance_group_name": name, "instance_type": instance_type, "hosts": self._hosts}],
+            "network_interface_name": "lo",
+        }
 
     def _download(self, channel: str, uri: str) -> None:
         paths = download(self._s3, uri, self.root / "input" / "data" / channel)
@@ -89,15 +101,3 @@ class TrainingFolder:
                     tar.add(folder / name, name)
             self._s3.upload_file(str(archive), *split_uri(target))
         return target
-
-
-def _hosts(instance_type: str) -> dict[str, Any]:
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
-    return {
-        "current_host": "algo-1",
-        "current_instance_type": instance_type,
-        "current_group_name": group["instance_group_name"],
-        "hosts": ["algo-1"],
-        "instance_groups": [group],
-        "network_interface_name": "lo",
-    }

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
@@ -15,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from modelmill_local.intrinsics import REGION
 from modelmill_local.training_folder import DataDownloadError, TrainingFolder
+from modelmill_local.training_machines import GRACE_SECONDS, Machines
 from modelmill_local.training_process import TrainingProcess
 
 log = logging.getLogger(__name__)
 
-_GRACE_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
 _SYNC_SECONDS = 0.5
 _MESSAGES = {
@@ -60,7 +59,7 @@ class TrainingJob:
         self._around = around
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._process: TrainingProcess | None = None
+        self._machines: Machines | None = None
         self._abandoned = False
         self._interrupted = False
         self._synced = 0.0
@@ -90,11 +89,11 @@ class TrainingJob:
         return True
 
     def abandon(self) -> None:
-        """Kill its process and change nothing more: the local cloud is going down."""
+        """Kill its processes and change nothing more: the local cloud is going down."""
         self._abandoned = True
         self._stop.set()
-        if self._process is not None:
-            self._process.kill()
+        if self._machines is not None:
+            self._machines.kill()
 
     def fail(self, reason: str) -> None:
         """End it as failed."""
@@ -125,87 +124,86 @@ class TrainingJob:
         while not self._around.slots.acquire(timeout=_LOOK_SECONDS):
             if self._stop.is_set():
                 return self.move("Stopped", "Stopped")
-        folder = TrainingFolder(self._around.work / self.name, self._record, self._around.clients("s3"))
+        machines = Machines(self._around.work / self.name, self._record, self._around.clients("s3"))
+        self._machines = machines
         try:
-            self._train(folder)
+            self._train(machines)
         except DataDownloadError as error:
             self.fail(f"ClientError: {error}")
         except (OSError, BotoCoreError, ClientError) as error:
             log.warning("%s: %s", self.name, error)
             self.fail(f"InternalServerError: We encountered an internal error. Please try again. ({error})")
         finally:
-            shutil.rmtree(folder.root, ignore_errors=True)
+            machines.clear()
             self._around.slots.release()
         return None
 
-    def _train(self, folder: TrainingFolder) -> None:
+    def _train(self, machines: Machines) -> None:
         trained = 0.0
         while not self._stop.is_set():
             self.move("InProgress", "Downloading")
-            folder.fill()
+            machines.fill()
             if self._stop.is_set():
                 break
             started = time.time()
             with self._lock:
                 self._record.setdefault("TrainingStartTime", started)
             self.move("InProgress", "Training")
-            code, overtime = self._execute(folder, started, trained)
+            code, overtime = self._execute(machines, started, trained)
             if not self._interrupted:
-                return self._end(folder, code, overtime)
+                return self._end(machines, code, overtime)
             trained += time.time() - started
-            self._change_machine(folder)
+            self._change(machines)
         return self.move("Stopped", "Stopped")
 
-    def _change_machine(self, folder: TrainingFolder) -> None:
+    def _change(self, machines: Machines) -> None:
         """What is not in S3 is lost."""
         self.move("InProgress", "Interrupted")
-        shutil.rmtree(folder.root)
+        machines.clear()
         self._interrupted = False
         self.move("InProgress", "Starting")
 
-    def _end(self, folder: TrainingFolder, code: int, overtime: bool) -> None:
+    def _end(self, machines: Machines, code: int, overtime: bool) -> None:
         if self._stop.is_set() or overtime:
-            self._upload(folder)
+            self._upload(machines)
             return self.move("Stopped", "MaxRuntimeExceeded" if overtime else "Stopped")
         if code != 0:
-            return self.fail(f"AlgorithmError: {folder.failure()}, exit code: {code}")
+            return self.fail(f"AlgorithmError: {machines.failure()}, exit code: {code}")
         self.move("InProgress", "Uploading")
-        self._upload(folder)
+        self._upload(machines)
         return self.move("Completed", "Completed")
 
-    def _upload(self, folder: TrainingFolder) -> None:
-        address = folder.upload(self.name)
+    def _upload(self, machines: Machines) -> None:
+        address = machines.upload(self.name)
         with self._lock:
             self._record["ModelArtifacts"] = {"S3ModelArtifacts": address}
 
-    def _execute(self, folder: TrainingFolder, started: float, trained: float) -> tuple[int, bool]:
-        """Run the start script, which an earlier machine has run for some seconds; its exit code, and whether it ran
+    def _execute(self, machines: Machines, started: float, trained: float) -> tuple[int, bool]:
+        """Run the start script, which earlier machines have run for some seconds; its exit code, and whether it ran
         out of time.
         """
         algorithm = self._record["AlgorithmSpecification"]
         command = [*algorithm.get("ContainerEntrypoint", ["train"]), *algorithm.get("ContainerArguments", [])]
         deadline = started - trained + self._record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
-        stream = f"{self.name}/algo-1-{int(started)}"
-        process = TrainingProcess([folder.localize(part) for part in command], folder.root, self._environment(folder))
-        self._process = process
 
-        def tick() -> None:
+        def tick(process: TrainingProcess, host: str) -> None:
             if self._abandoned:
                 process.kill()
             elif self._stop.is_set() or time.time() > deadline or self._is_interrupted():
-                process.terminate(_GRACE_SECONDS)
-            if folder.checkpoints and not self._interrupted and time.monotonic() - self._synced > _SYNC_SECONDS:
-                folder.checkpoints.upload()
+                process.terminate(GRACE_SECONDS)
+            if host == machines.hosts[0] and not self._interrupted and time.monotonic() - self._synced > _SYNC_SECONDS:
+                machines.sync()
                 self._synced = time.monotonic()
 
-        def keep(lines: list[tuple[int, str]]) -> None:
-            with (self._around.logs / f"{self.name}.log").open("a", encoding="utf-8") as file:
+        def keep(host: str, lines: list[tuple[int, str]]) -> None:
+            name = self.name if host == machines.hosts[0] else f"{self.name}.{host}"
+            with (self._around.logs / f"{name}.log").open("a", encoding="utf-8") as file:
                 file.writelines(f"{text}\n" for _, text in lines)
-            self._around.printed(stream, lines)
+            self._around.printed(f"{self.name}/{host}-{int(started)}", lines)
 
-        code = process.follow(keep, tick)
-        if folder.checkpoints and not self._interrupted:
-            folder.checkpoints.upload()
+        code = machines.execute(command, self._environment, keep, tick)
+        if not self._interrupted:
+            machines.sync()
         return code, not self._stop.is_set() and time.time() > deadline
 
     def _is_interrupted(self) -> bool:

@@ -48,6 +48,7 @@ class ApiSettings(NamedTuple):
     max_model_bytes: int
     max_monthly_predictions: int
     instance_types: str
+    max_training_instances: int
     max_training_seconds: int
     cors_origin: str
 

@@ -79,7 +79,7 @@ class SageMakerTrainer:
             },
             "ResourceConfig": {
                 "InstanceType": compute.instance_type,
-                "InstanceCount": 1,
+                "InstanceCount": compute.instance_count,
                 "VolumeSizeInGB": VOLUME_GB,
             },
             "StoppingCondition": {"MaxRuntimeInSeconds": compute.max_runtime_s}

@@ -1,4 +1,4 @@
-"""The machine that a job is trained on: what a request may ask for, and what is taken where it asks for nothing."""
+"""The machines that a job is trained on: what a request may ask for, and what is taken where it asks for nothing."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from modelmill.errors import FieldError, InvalidRequest
-from modelmill.jobs.catalogue import AUTO, find
+from modelmill.jobs.catalogue import AUTO, algorithms, find
 
 MIN_RUNTIME_SECONDS = 60
 
@@ -32,20 +32,26 @@ class Offer(NamedTuple):
     """What the operator of this stack lets requests choose; `instance_types` has at least one."""
 
     instance_types: tuple[str, ...]
+    max_instance_count: int
     max_runtime_s: int
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {"instance_types": list(self.instance_types), "max_runtime_s": self.max_runtime_s}
+        return self._asdict() | {"instance_types": list(self.instance_types)}
 
 
 class Work(NamedTuple):
-    """What is to be trained, as far as the choice of a machine depends on it; `bytes` of the dataset as Parquet."""
+    """What is to be trained, as far as the choice of machines depends on it.
+
+    bytes: of the dataset as Parquet.
+    tuning: whether hyper-parameters are searched for.
+    """
 
     kind: str
     algorithm: str
     rows: int
     bytes: int
+    tuning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Compute:
     """
 
     instance_type: str = "ml.m5.xlarge"
+    instance_count: int = 1
     spot: bool = False
     max_runtime_s: int = 3600
 
@@ -87,7 +94,7 @@ def resolve_compute(offer: Offer, work: Work, asked: Mapping[str, Any] | None) -
         InvalidRequest: the stack does not allow it; `errors` names each field and what is allowed.
     """
     given = {name: value for name, value in (asked or {}).items() if value is not None}
-    errors = [*_wrong_type(offer, given), *_wrong_runtime(offer, given)]
+    errors = [*_wrong_type(offer, given), *_wrong_count(offer, work, given), *_wrong_runtime(offer, given)]
     if errors:
         raise InvalidRequest("; ".join(f"{error.field}: {error.message}" for error in errors), errors=tuple(errors))
     usual = Compute(usual_type(offer, work), max_runtime_s=offer.max_runtime_s)
@@ -125,7 +132,11 @@ def _suited(work: Work) -> tuple[str, ...]:
 
 def _trains_nets(work: Work) -> bool:
     """`auto` does so too, on all but tables."""
-    return work.algorithm == AUTO or "epochs" in find(work.kind, work.algorithm).hyperparameters
+    return work.algorithm == AUTO or _is_net(work)
+
+
+def _is_net(work: Work) -> bool:
+    return "epochs" in find(work.kind, work.algorithm).hyperparameters
 
 
 def _wrong_type(offer: Offer, given: Mapping[str, Any]) -> list[FieldError]:
@@ -134,6 +145,20 @@ def _wrong_type(offer: Offer, given: Mapping[str, Any]) -> list[FieldError]:
         return []
     allowed = ", ".join(offer.instance_types)
     return [FieldError("compute.instance_type", f"got {name[:80]!r}, expected one of {allowed}")]
+
+
+def _wrong_count(offer: Offer, work: Work, given: Mapping[str, Any]) -> list[FieldError]:
+    count, field = given.get("instance_count", 1), "compute.instance_count"
+    if not 1 <= count <= offer.max_instance_count:
+        return [FieldError(field, f"got {count}, expected an integer from 1 to {offer.max_instance_count}")]
+    if count == 1:
+        return []
+    if not _is_net(work):
+        nets = ", ".join(name for name in algorithms(work.kind) if _is_net(work._replace(algorithm=name)))
+        message = f"got {count}, but {work.algorithm} trains on one machine; ask for 1, or for one of {nets}"
+        return [FieldError(field, message)]
+    # The machines go step by step together, which what depends on the time that a fit takes would tear apart.
+    return [FieldError(field, f"got {count}, but tuning runs on one machine; ask for 1")] if work.tuning else []
 
 
 def _wrong_runtime(offer: Offer, given: Mapping[str, Any]) -> list[FieldError]:

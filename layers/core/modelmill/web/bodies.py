@@ -57,6 +57,9 @@ class ComputeBody(Body):
     instance_type: str | None = Field(
         None, max_length=80, description="one that `GET /v1/usage` lists; default: by algorithm and size of the data"
     )
+    instance_count: int | None = Field(
+        None, json_schema_extra={"minimum": 1, "default": 1}, description="machines; more than one only for nets"
+    )
     spot: bool = Field(False, description="on cheaper capacity that may be taken away; the job then goes on elsewhere")
     max_runtime_s: int | None = Field(
         None,
