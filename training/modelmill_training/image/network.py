@@ -47,6 +47,7 @@ def fit(request: Request, build: Callable[[Request], Any]) -> Network:
         identity={"algorithm": build.__module__, **given},
         weights=class_weights(request.train.target, request.classes, given["class_weight"]),
         evaluation_batch=EVALUATION_BATCH,
+        half_precision=True,
         vary=augment(given["augmentation"]),
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from modelmill_training.cluster import CLUSTER_VARIABLE, Cluster
+from modelmill_training.networks import precision
 
 
 @cache
@@ -32,14 +33,19 @@ def wait_for_all() -> None:
     together.reduce("SUM", together.run(tf.function(lambda: tf.constant(1.0))), axis=None)
 
 
-def replicated(net: Any, optimizer: Any) -> tuple[Any, Any]:
-    """The net and its optimizer themselves, or where there are several replicas, copies of both that live on all."""
-    if strategy().num_replicas_in_sync == 1:
+def replicated(net: Any, optimizer: Any, policy: str) -> tuple[Any, Any]:
+    """What is to be trained: the net and its optimizer themselves, or where there are several replicas or another
+    precision, copies of both.
+    """
+    if strategy().num_replicas_in_sync == 1 and policy == precision.SINGLE:
         optimizer.build(net.trainable_variables)
         return net, optimizer
     with strategy().scope():
-        copy = keras.models.clone_model(net)
+        copy = precision.clone(net, policy)
         its_optimizer = type(optimizer).from_config(optimizer.get_config())
+        if policy == precision.MIXED:
+            # Small gradients would vanish.
+            its_optimizer = keras.optimizers.LossScaleOptimizer(its_optimizer)
         its_optimizer.build(copy.trainable_variables)
     for variable, value in zip(copy.variables, net.variables, strict=True):
         variable.assign(value)

@@ -75,8 +75,9 @@ class Steps:
             inputs = self._vary(self._prepare(tf.gather(features, places)), seed)
             predicted = self._net(inputs, training=True)
             loss = self._total_loss(truth, predicted, rows)
+            scaled = self._optimizer.scale_loss(loss)
         variables = self._net.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, variables), variables)
+        self._optimizer.apply(tape.gradient(scaled, variables), variables)
         return tf.stack([loss * rows, self._correct(truth, predicted)])
 
     def _judge(self, features: Any, target: Any, places: Any, rows: Any, _seed: Any) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelmill_training.data import Floats, Integers, Matrix
 from modelmill_training.failures import TrainingFailure
-from modelmill_training.networks import devices
+from modelmill_training.networks import devices, precision
 from modelmill_training.networks.checkpoints import Keeper
 from modelmill_training.networks.shuffling import shuffled
 from modelmill_training.networks.state import FitState
@@ -64,6 +64,7 @@ class Trainer:
         classes: how many there are, 0 for values.
         weights: [classes] what an error on each class counts, or None where all count alike.
         evaluation_batch: rows that are evaluated at once.
+        half_precision: whether all inputs are numbers that half precision holds; it is used where GPUs gain from it.
         identity: what tells this net and its training from others; hyper-parameters, above all.
         prepare: what every batch of inputs goes through before the net sees it.
         vary: what batches of training inputs go through then, such as augmentation; given the batch and a seed [2] of
@@ -79,12 +80,14 @@ class Trainer:
         identity: Mapping[str, Any],
         weights: Floats | None = None,
         evaluation_batch: int = EVALUATION_BATCH,
+        half_precision: bool = False,
         prepare: Callable[[Any], Any] = lambda inputs: inputs,
         vary: Callable[[Any, Any], Any] = lambda inputs, _seed: inputs,
     ) -> None:
         self._net = net
-        self._identity = dict(identity)
-        self._trained, self._optimizer = devices.replicated(net, optimizer)
+        self._policy = precision.policy_of_this_machine() if half_precision else precision.SINGLE
+        self._identity = {**identity, "precision": self._policy}
+        self._trained, self._optimizer = devices.replicated(net, optimizer, self._policy)
         self._steps = Steps(self._trained, self._optimizer, classes, weights, evaluation_batch, prepare, vary)
 
     def fit(
@@ -116,6 +119,8 @@ class Trainer:
             state.load(*found)
             what = "is over" if state.done else "goes on"
             progress.log(f"the fit {what} after epoch {len(state.history)} of an earlier run of this job")
+        if self._policy != precision.SINGLE:
+            progress.log(f"trains with {self._policy}")
         end = math.inf if schedule.seconds is None else time.monotonic() + schedule.seconds
         for epoch in range(1, schedule.epochs + 1):
             if epoch > len(state.history):

@@ -66,6 +66,7 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
         identity={"algorithm": build.__module__, **given},
         weights=weights,
         evaluation_batch=EVALUATION_BATCH,
+        half_precision=True,
         prepare=_trimmed,
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
