@@ -1,4 +1,4 @@
-"""A spot job whose machine is taken away in the middle ends as one that nobody disturbed, on two machines even."""
+"""A spot job whose machine is taken away in the middle ends as one that nobody disturbed."""
 
 import re
 import time
@@ -14,22 +14,14 @@ from tests.kinds import digits_archive
 
 pytestmark = pytest.mark.timeout(240)
 
-# Varied pictures and units left out would be others on two machines, and batches would be standardised in shares.
-NET = {
-    "filters": [8],
-    "dense": [16],
-    "epochs": 6,
-    "patience": 0,
-    "augmentation": "none",
-    "dropout": 0.0,
-    "batch_normalization": False,
-}
+# Rows in random order, pictures varied at random, units left out at random, and early stopping.
+NET = {"filters": [8], "dense": [16], "epochs": 6, "patience": 4, "augmentation": "all", "dropout": 0.3}
 
 
 def test_a_spot_job_goes_on_where_it_was_interrupted(cloud: LocalCloud, client: Client, tmp_path: Path) -> None:
-    # given the same net trained twice, on spot capacity and on two machines
+    # given the same net trained twice, once on spot capacity
     dataset = client.datasets.upload(digits_archive(tmp_path / "digits.zip"), name="spot-digits", wait=True)
-    names = {"spot": {"spot": True}, "two": {"instance_count": 2}}
+    names = {"spot": {"spot": True}, "steady": {}}
     jobs = {
         name: client.training_jobs.create(
             dataset["dataset_id"], name, algorithm="cnn", hyperparameters=NET, compute=compute, seed=3
@@ -42,15 +34,13 @@ def test_a_spot_job_goes_on_where_it_was_interrupted(cloud: LocalCloud, client: 
     interrupt(cloud, f"modelmill-{jobs['spot']}-1")
     ended = {name: client.training_jobs.wait(job, timeout=200) for name, job in jobs.items()}
 
-    # then it goes on there, and nothing of it shows in the model
+    # then it goes on on another one, and the result is the same to the last bit
     assert ended["spot"]["compute"]["spot"]
     lines = [line["message"] for line in client.training_jobs.logs(jobs["spot"])]
     (resumed,) = [line for line in lines if line.startswith("the fit goes on after epoch")]
     assert 1 <= int(resumed.split()[6]) < 6
-    losses = [job["metrics"]["test"]["log_loss"] for job in ended.values()]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-3)
-    steps = [[point["step"] for point in job["progress"]["curve"]] for job in ended.values()]
-    assert steps == [list(range(1, 7))] * 2
+    assert ended["spot"]["metrics"] == ended["steady"]["metrics"]
+    assert ended["spot"]["progress"]["curve"] == ended["steady"]["progress"]["curve"]
 
 
 def wait_for_epoch(client: Client, job_id: str, epoch: int) -> None:

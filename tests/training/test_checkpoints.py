@@ -1,9 +1,5 @@
-"""A job that is ended goes on where it was, and ends as if nothing had happened."""
+"""What a job that is ended leaves for its next start; `tests/e2e/test_spot.py` ends one in the middle."""
 
-import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,59 +7,11 @@ import numpy as np
 import pytest
 
 from modelmill_training.networks import checkpoints
-from tests.kinds import digits
-from tests.ml_tree import SEVERAL, Tree, mixed, progress_lines, run_entry, write_tree
+from tests.ml_tree import mixed
 from tests.training.conftest import Train
 
 # What TensorFlow and its ONNX export warn of in their own code.
 pytestmark = [pytest.mark.filterwarnings(f"ignore::{name}Warning") for name in ("Deprecation", "Future", "User")]
-
-PICTURES = {"filters": [8], "dense": [16], "dropout": 0.3, "epochs": 8, "patience": 6, "augmentation": "all"}
-
-
-def job(folder: Path) -> Tree:
-    """Batches in random order, pictures varied at random, units left out at random, and early stopping."""
-    tree = write_tree(folder, digits(200), "cnn", hyperparameters=PICTURES)
-    (folder / "checkpoints").mkdir()
-    return tree
-
-
-def run_until(tree: Tree, wanted: dict[str, Any]) -> None:
-    """Run a job in a process that is killed when it has told this."""
-    command = [sys.executable, "-c", SEVERAL, str(tree.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if line.startswith("{") and wanted.items() <= json.loads(line).items():
-                process.send_signal(signal.SIGKILL)
-                break
-        else:
-            raise AssertionError(f"it has never told {wanted}")
-
-
-def curve(tree: Tree) -> Any:
-    return json.loads((tree.root / "model/report.json").read_bytes())["learning_curve"]
-
-
-def test_a_killed_job_goes_on_after_its_last_epoch_and_gives_the_same_model(tmp_path: Path) -> None:
-    # given a job whose machine was taken away in the third epoch
-    killed, undisturbed = job(tmp_path / "killed"), job(tmp_path / "undisturbed")
-    run_until(killed, {"phase": "fit", "step": 3})
-
-    # when it starts again, beside the same job that nobody disturbed
-    result = run_entry(killed, undisturbed)
-
-    # then what was learned before is not learned again, and told all the same
-    assert result.returncode == 0, result.stderr
-    (line,) = [line for line in result.stdout.splitlines() if line.startswith("the fit ")]
-    assert line.startswith("the fit goes on after epoch ")
-    assert 1 <= int(line.split()[6]) <= 4
-    steps = [line["step"] for line in progress_lines(result.stdout) if line.get("phase") == "fit" and line["step"]]
-    assert steps == [*range(1, 9), *range(1, 9)]
-    # and the result is the same to the last bit
-    assert killed.manifest.metrics == undisturbed.manifest.metrics
-    assert killed.manifest.reference == undisturbed.manifest.reference
-    assert curve(killed) == curve(undisturbed)
 
 
 def test_every_fit_of_a_search_has_a_checkpoint_of_its_own(train: Train) -> None:

@@ -75,7 +75,10 @@ def read(path: Path) -> tuple[dict[str, Any], Arrays]:
 
 
 class Keeper:
-    """Where one fit keeps its state: nowhere if the job has no folder for it; only the chief of the machines writes."""
+    """Where one fit, or what leads to it, keeps its state.
+
+    Nothing is kept where the job has no folder for it, nor by machines but the chief.
+    """
 
     def __init__(self, progress: Progress, identity: Mapping[str, Any], arrays: Iterable[NDArray[Any]]) -> None:
         folder = progress.checkpoints

@@ -5,7 +5,9 @@ from functools import cache
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from modelmill_training.cluster import CLUSTER_VARIABLE, Cluster
 from modelmill_training.networks import precision
@@ -29,8 +31,23 @@ def join(cluster: Cluster) -> None:
 
 def wait_for_all() -> None:
     """Return when every machine has come here: one that ends earlier takes the others down."""
-    together = strategy()
-    together.reduce("SUM", together.run(tf.function(lambda: tf.constant(1.0))), axis=None)
+    _sum_over_machines(np.array(1, np.int32))
+
+
+def from_chief(content: bytes) -> bytes:
+    """What the chief of the machines gives, on all of them; the content itself where there is one machine."""
+    if CLUSTER_VARIABLE not in os.environ:
+        return content
+    mine = content if strategy().cluster_resolver.task_id == 0 else b""
+    size = int(_sum_over_machines(np.array(len(mine), np.int32)))
+    values = np.zeros(size, np.int32)
+    values[: len(mine)] = np.frombuffer(mine, np.uint8)
+    return bytes(_sum_over_machines(values).astype(np.uint8))
+
+
+def _sum_over_machines(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    total = tf.function(lambda: strategy().reduce("SUM", strategy().run(lambda: tf.constant(values)), axis=None))
+    return np.asarray(total(), np.int32)
 
 
 def replicated(net: Any, optimizer: Any, policy: str) -> tuple[Any, Any]:

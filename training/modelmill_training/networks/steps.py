@@ -77,7 +77,10 @@ class Steps:
             loss = self._total_loss(truth, predicted, rows)
             scaled = self._optimizer.scale_loss(loss)
         variables = self._net.trainable_variables
-        self._optimizer.apply(tape.gradient(scaled, variables), variables)
+        # Those of embeddings come as a list with a part for each token. Replicas can only sum what has the same form,
+        # and Keras's Adam squares the parts of one token before it adds them up.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(scaled, variables)]
+        self._optimizer.apply(gradients, variables)
         return tf.stack([loss * rows, self._correct(truth, predicted)])
 
     def _judge(self, features: Any, target: Any, places: Any, rows: Any, _seed: Any) -> Any:

@@ -12,7 +12,8 @@ from tokenizers import Tokenizer
 
 from modelmill_training.classifier import Labelled, Request
 from modelmill_training.data import Floats, Integers
-from modelmill_training.networks import optimizers
+from modelmill_training.networks import devices, optimizers
+from modelmill_training.networks.checkpoints import Keeper
 from modelmill_training.networks.training import Examples, Schedule, Trainer, class_weights
 from modelmill_training.onnx_graph import GraphBuilder
 from modelmill_training.text.tokens import PADDING_ID, Ids, padded, subword_tokenizer, with_length
@@ -52,7 +53,7 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     """A net that `build(tokens in the vocabulary, request)` makes, trained."""
     keras.utils.set_random_seed(request.seed % 2**32)
     given, rows = request.hyperparameters, len(request.train.target)
-    tokenizer = subword_tokenizer(request.train.items, given["vocabulary"], LONGEST)
+    tokenizer = _tokenizer(request)
     if given["max_length"] is None:
         given["max_length"] = _usual_length(tokenizer, request.train.items)
     with_length(tokenizer, given["max_length"])
@@ -73,6 +74,22 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     train, validation = (_examples(tokenizer, part) for part in (request.train, request.validation))
     trainer.fit(train, validation, schedule, request.progress, request.report)
     return Network(net, tokenizer, writer)
+
+
+def _tokenizer(request: Request) -> Tokenizer:
+    """Learned once and shared by all machines: the library goes through words in an order that is never the same, so
+    that learning it again gives another one.
+    """
+    texts, vocabulary = request.train.items, request.hyperparameters["vocabulary"]
+    learned_from = np.frombuffer("\0".join(texts).encode(), np.uint8)
+    keeper = Keeper(request.progress, {"tokenizer": vocabulary}, [learned_from])
+    if found := keeper.found():
+        (content,) = found[1]
+    else:
+        text = subword_tokenizer(texts, vocabulary, LONGEST).to_str()
+        content = np.frombuffer(text.encode(), np.uint8)
+        keeper.keep({}, [content])
+    return Tokenizer.from_str(devices.from_chief(content.tobytes()).decode())
 
 
 def real_tokens(ids: Any) -> Any:
