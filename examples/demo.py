@@ -137,12 +137,12 @@ def report_version(session: Session, version: dict[str, Any]) -> None:
         f"{'passed' if parity['passed'] else 'failed'}: {parity['within']:.1%} of {parity['rows']} held-out rows "
         f"agree within {parity['tolerance']:g}, largest difference {parity['max_error']:.1e}"
     )
-    aliases = ", ".join(version["aliases"])
+    aliases, model_bytes = ", ".join(version["aliases"]), version["files"]["model.onnx"]["bytes"]
     session.facts(
         (
             ("registered", f"{version['model']} version {version['version']}, serving as {aliases}"),
             ("algorithm", version["algorithm"]),
-            ("size", f"{version['bytes'] / 1000:.0f} kB, ONNX with the preprocessing inside"),
+            ("size", f"{model_bytes / 1000:.0f} kB, ONNX with the preprocessing inside"),
             ("ONNX parity", agreement),
         )
     )

@@ -56,6 +56,7 @@ REQUIREMENTS = (
     "scikit-learn",
     "shap",
     "tf2onnx",
+    "threadpoolctl",
     "tokenizers",
 )
 FROM_THE_IMAGE = "tensorflow"

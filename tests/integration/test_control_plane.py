@@ -200,6 +200,7 @@ def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> Non
     assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
 
 
+<<<<<<< HEAD
 def test_a_job_runs_on_the_machine_that_was_asked_for(cloud: Cloud) -> None:
     # given a search that the job's time is too short for, unless it is shortened
     asked = {"instance_type": "ml.g4dn.xlarge", "max_runtime_s": 300}
@@ -258,6 +259,21 @@ def test_a_job_that_asks_for_no_machine_gets_one_for_its_data(cloud: Cloud) -> N
     assert request["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
     assert request["AlgorithmSpecification"]["TrainingImage"] == "cpu-image"
     assert cloud.call("GET", "/v1/usage").body["compute"]["instance_types"] == list(OFFER.instance_types)
+=======
+def test_a_smaller_form_is_asked_for_in_full_and_counts_for_idempotency(cloud: Cloud) -> None:
+    body = {"dataset_id": cloud.ready_dataset(), "model": "m", "algorithm": "mlp"}
+    asked = {**body, "optimize": {"quantize": "float16"}}
+
+    answer = cloud.call("POST", "/v1/training-jobs", asked, idempotency_key="j")
+    again = cloud.call("POST", "/v1/training-jobs", asked, idempotency_key="j")
+    other = cloud.call("POST", "/v1/training-jobs", body, idempotency_key="j")
+
+    complete = {"quantize": "float16", "max_metric_loss": 0.01}
+    assert (answer.status, answer.body["optimize"]) == (202, complete)
+    assert cloud.job(answer.body["job_id"]).spec().optimize == complete
+    assert again.body["job_id"] == answer.body["job_id"]
+    assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
+>>>>>>> main
 
 
 def test_a_job_without_a_target_leaves_the_datasets_own_alone(cloud: Cloud) -> None:
@@ -348,6 +364,11 @@ def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, 
         ({"compute": {"max_runtime_s": 60}, "tuning": {"timeout_s": 61}}, "tuning.timeout_s"),
         ({"compute": {"max_runtime_s": 60}, "hyperparameters": {"time_budget_s": 61}}, "hyperparameters.time_budget_s"),
         ({"algorithm": "mlp", "hyperparameters": {"epoch": 5}}, "hyperparameters.epoch"),
+        ({"algorithm": "random_forest", "optimize": {"quantize": "int8"}}, "optimize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int4"}}, "optimize.quantize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int8", "max_metric_loss": 2}}, "optimize.max_metric_loss"),
+        ({"algorithm": "mlp", "optimize": {"max_metric_loss": 0.1}}, "optimize.quantize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int8", "per_channel": True}}, "optimize.per_channel"),
     ],
 )
 def test_a_wrong_job_names_the_field(cloud: Cloud, change: dict[str, Any], field: str) -> None:

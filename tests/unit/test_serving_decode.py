@@ -194,6 +194,13 @@ def test_training_and_serving_see_the_same_calendar(moments: list[datetime]):
     np.testing.assert_array_equal(given_parts, expected)
 
 
+def test_a_month_is_its_first_day():
+    assert calendar_parts("2026-02") == calendar_parts("2026-02-01")
+    for wrong in ("2026-13", "2026-2-1", "2026/02", "26-02-0"):
+        with pytest.raises(ValueError):
+            calendar_parts(wrong)
+
+
 @settings(deadline=None)
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)), st.integers(-720, 840))
 def test_an_offset_is_taken_into_account(moment: datetime, minutes: int):

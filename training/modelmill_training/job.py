@@ -15,6 +15,7 @@ from modelmill_training import bundle, report
 from modelmill_training.cluster import Cluster
 from modelmill_training.data import read_schema
 from modelmill_training.environment import Environment
+from modelmill_training.optimization.quantize import quantized
 from modelmill_training.outcome import Outcome
 from modelmill_training.progress import Progress
 
@@ -42,6 +43,7 @@ def run(environment: Environment, cluster: Cluster, progress: Progress) -> Manif
     spec = read_spec(environment)
     schema = read_schema(environment.schema_file)
     family = cast("Family", importlib.import_module(f"modelmill_training.{spec.kind}.job"))
+<<<<<<< HEAD
     with _together(cluster):
         outcome = family.run(environment, spec, schema, progress)
         return _save(environment, spec, outcome, progress) if cluster.chief else None
@@ -58,6 +60,10 @@ def _together(cluster: Cluster) -> Iterator[None]:
     devices.join(cluster)
     yield
     devices.wait_for_all()
+=======
+    outcome = quantized(family.run(environment, spec, schema, progress), spec.optimize, progress)
+    return _save(environment, spec, outcome, progress)
+>>>>>>> main
 
 
 def read_spec(environment: Environment) -> TrainingSpec:
@@ -104,6 +110,7 @@ def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progre
         reference=outcome.reference,
         placement=outcome.placement,
         tuning=outcome.tuning,
+        optimization=outcome.optimization,
     )
     bundle.write_manifest(folder, manifest)
     return manifest

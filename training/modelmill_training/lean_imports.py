@@ -29,5 +29,7 @@ def imported_whole(name: str) -> Iterator[None]:
     """For libraries that have no fallback: within it, what was left out can be imported."""
     finders = [finder for finder in sys.meta_path if isinstance(finder, _Absent) and name in finder.names]
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in finders]
-    yield
-    sys.meta_path[:0] = finders
+    try:
+        yield
+    finally:
+        sys.meta_path[:0] = finders

@@ -10,7 +10,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "report", "save"]
+Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "optimize", "report", "save"]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import typer
 
 from modelmill_client.cli.command import command
 from modelmill_client.cli.live import StatusLine, describe, describe_log
-from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split, show_tuning
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_optimization, show_split, show_tuning
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import plain
 from modelmill_client.errors import InvalidInput
@@ -107,6 +107,7 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
     show_leaderboard(session, job.get("leaderboard"))
     show_tuning(session, (job.get("tuning") or {}).get("result"))
     show_metrics(session, job.get("metrics"))
+    show_optimization(session, (job.get("optimize") or {}).get("result"))
     show_split(session, job)
 
 

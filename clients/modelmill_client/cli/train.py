@@ -40,6 +40,12 @@ def train(
     ] = None,
     tune_timeout: Annotated[int | None, typer.Option(help="Seconds that the search may take.")] = None,
     metric: Annotated[str | None, typer.Option(help="What the search is judged by, such as f1 or rmse.")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="Keep the weights as int8 or float16, where the model is as good with them.")
+    ] = None,
+    max_metric_loss: Annotated[
+        float | None, typer.Option(help="What --quantize may cost of the metric on held-out rows; by default 0.01.")
+    ] = None,
     time: Annotated[
         str | None, typer.Option(help="Forecasting: the column of timestamps; by default the only one.")
     ] = None,
@@ -68,6 +74,7 @@ def train(
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
         promote=True if promote else None,
         seed=seed,
+<<<<<<< HEAD
         tuning=_asked(trials=trials, timeout_s=tune_timeout, metric=metric),
         compute=_asked(
             instance_type=instance_type,
@@ -75,6 +82,10 @@ def train(
             spot=spot or None,
             max_runtime_s=max_runtime,
         ),
+=======
+        tuning=_tuning(trials, tune_timeout, metric),
+        optimize=_optimize(quantize, max_metric_loss),
+>>>>>>> main
         time=time,
         series=series,
         horizon=horizon,
@@ -98,6 +109,13 @@ def _names(line: str) -> list[str]:
 def _asked(**options: Any) -> dict[str, Any] | None:
     """The options that were given, if any."""
     return {name: value for name, value in options.items() if value is not None} or None
+
+
+def _optimize(quantize: str | None, loss: float | None) -> dict[str, Any] | None:
+    if quantize is None and loss is not None:
+        raise InvalidInput("--max-metric-loss is for --quantize int8 or --quantize float16, which is not given")
+    asked = {"quantize": quantize, "max_metric_loss": loss}
+    return {name: value for name, value in asked.items() if value is not None} or None
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -139,13 +139,16 @@ def _shap(axes: Axes, report: dict[str, Any]) -> None:
 def _shap_points(axes: Axes, points: list[dict[str, Any]]) -> None:
     """Rows beside each other where they would hide each other; colours tell the column's own value."""
     axes.axvline(0, color="grey", linewidth=0.8)
+    # As an image within the picture: thousands of dots would take as many elements.
+    dots: dict[str, Any] = {"s": 8, "rasterized": True}
     for height, each in enumerate(points):
         values, own = np.array(each["values"]), np.array(each["own"], dtype=np.float64)
         known = ~np.isnan(own)
         heights = height + _spread(values)
-        axes.scatter(values[~known], heights[~known], s=8, color="grey")
+        axes.scatter(values[~known], heights[~known], color="grey", **dots)
         ranks = np.searchsorted(np.sort(own[known]), own[known], side="left")
-        axes.scatter(values[known], heights[known], s=8, c=ranks, cmap="coolwarm", vmin=0, vmax=max(1, len(ranks) - 1))
+        colours: dict[str, Any] = {"c": ranks, "cmap": "coolwarm", "vmin": 0, "vmax": max(1, len(ranks) - 1)}
+        axes.scatter(values[known], heights[known], **colours, **dots)
     axes.set_yticks(range(len(points)), [_name(each["column"]) for each in points])
 
 
@@ -175,6 +178,22 @@ def _tuning_importance(axes: Axes, report: dict[str, Any]) -> None:
     top = report["tuning"]["importances"][:MAX_BARS][::-1]
     axes.barh([_name(each["hyperparameter"]) for each in top], [each["importance"] for each in top])
     axes.set(title="Importance of the hyper-parameters", xlabel="share of the difference between trials")
+
+
+def _optimization(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["optimization"]
+    costs = {
+        "bytes": "model_bytes",
+        "time to\nload": "load_ms",
+        "time for\none row": "latency_us",
+        f"time for\n{found['batch_rows']} rows": "batch_latency_us",
+    }
+    shares = [found["after"][key] / found["before"][key] for key in costs.values()]
+    bars = axes.bar(list(costs), shares)
+    axes.bar_label(bars, [f"{share:.0%}" for share in shares])
+    axes.axhline(1, color="grey", linestyle=":")
+    verdict = "kept" if found["kept"] else "not kept"
+    axes.set(title=f"{found['asked']['quantize']}, {verdict}", ylabel="share of the trained model's")
 
 
 def _clusters(axes: Axes, report: dict[str, Any]) -> None:
@@ -256,6 +275,7 @@ PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict
     ("learning_curve", _present("learning_curve"), _learning_curve),
     ("tuning_history", _present("tuning", "history"), _tuning_history),
     ("tuning_importance", _present("tuning", "importances"), _tuning_importance),
+    ("optimization", _present("optimization"), _optimization),
     ("clusters", _present("projection", "points"), _clusters),
     ("silhouettes", _present("silhouettes"), _silhouettes),
     ("scores", _present("score_histogram"), _scores),

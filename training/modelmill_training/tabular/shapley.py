@@ -181,5 +181,10 @@ def _points(rows: Table, name: str, values: Floats) -> dict[str, Any]:
     column = rows.columns[name]
     own: list[float | None] = [None] * len(values)
     if isinstance(column, Numbers) and column.values.shape[1] == 1:
-        own = [None if np.isnan(value) else float(value) for value in column.values[: len(values), 0]]
-    return {"column": name, "values": values.tolist(), "own": own}
+        own = [None if np.isnan(value) else _short(value) for value in column.values[: len(values), 0]]
+    return {"column": name, "values": list(map(_short, values)), "own": own}
+
+
+def _short(value: float) -> float:
+    """Of six digits: reports hold thousands of them."""
+    return float(f"{value:.6g}")

@@ -3,7 +3,7 @@
 boolean     true or false, in any case
 integer     fits 64 bits; a leading zero (00123) makes an identifier, not a number
 number      decimal or scientific, `inf` and `infinity` (refused later, by name)
-timestamp   ISO 8601 date or date and time; without an offset it is UTC
+timestamp   ISO 8601 date, date and time, or month, which is its first day; without an offset it is UTC
 category    everything else; the profile tells free text apart
 """
 
@@ -18,20 +18,24 @@ if TYPE_CHECKING:
 
 _INTEGER = r" *[+-]?(0|[1-9]\d*) *"
 _NUMBER = r" *[+-]?(((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|(?i:inf|infinity)) *"
-_TIMESTAMP = r" *\d\d\d\d-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)? *"
+_TIMESTAMP = r" *\d\d\d\d-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?)? *"
+_MOMENT = "CASE WHEN length(trim({0})) = 7 THEN trim({0}) || '-01' ELSE {0} END"
 
 # In order of preference.
 _FITS: tuple[tuple[ColumnType, str], ...] = (
     ("boolean", "lower(trim({0})) IN ('true', 'false')"),
     ("integer", f"regexp_full_match({{0}}, {literal(_INTEGER)}) AND TRY_CAST({{0}} AS BIGINT) IS NOT NULL"),
     ("number", f"regexp_full_match({{0}}, {literal(_NUMBER)})"),
-    ("timestamp", f"regexp_full_match({{0}}, {literal(_TIMESTAMP)}) AND TRY_CAST({{0}} AS TIMESTAMPTZ) IS NOT NULL"),
+    (
+        "timestamp",
+        f"regexp_full_match({{0}}, {literal(_TIMESTAMP)}) AND TRY_CAST({_MOMENT} AS TIMESTAMPTZ) IS NOT NULL",
+    ),
 )
 _CASTS: dict[ColumnType, str] = {
     "boolean": "lower(trim({0})) = 'true'",
     "integer": "CAST({0} AS BIGINT)",
     "number": "CAST({0} AS DOUBLE)",
-    "timestamp": "CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
+    "timestamp": f"CAST({_MOMENT} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'",
     "category": "{0}",
 }
 _SAMPLE_CELLS = 200_000

@@ -63,6 +63,7 @@ class Job:
     failure: dict[str, str] | None = None
     model_version: int | None = None
     tuning: dict[str, Any] | None = None
+    optimize: dict[str, Any] | None = None
     time: str | None = None
     series: str | None = None
     horizon: int | None = None

@@ -17,6 +17,7 @@ class TrainingSpec:
     target: the column to be predicted; None where the task needs none.
     features: the columns to use; None means every column but the target, and none in forecasting.
     ignored_target: what the dataset calls its target where the task needs none; it is not learned from.
+    optimize: what `jobs.optimization` resolves, or None where no smaller form of the model is asked for.
     time, series: of forecasting, the column of timestamps and the one that names the series, None for a single series.
     horizon: of forecasting, how many steps ahead; None means one season.
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
@@ -41,6 +42,7 @@ class TrainingSpec:
     time_budget_s: int = 600
     max_model_bytes: int = 250 * 1024 * 1024
     tuning: dict[str, Any] | None = None
+    optimize: dict[str, Any] | None = None
     time: str | None = None
     series: str | None = None
     horizon: int | None = None

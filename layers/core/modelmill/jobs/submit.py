@@ -13,7 +13,11 @@ from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
 from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, algorithms, resolve_hyperparameters
 from modelmill.jobs.catalogue import find as find_algorithm
+<<<<<<< HEAD
 from modelmill.jobs.compute import Offer, Work, limit_search, resolve_compute
+=======
+from modelmill.jobs.optimization import resolve_optimize
+>>>>>>> main
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.trainability import Asked, decide
 from modelmill.jobs.tuning import resolve_tuning
@@ -52,6 +56,7 @@ class NewJob:
     promote: bool = False
     seed: int | None = None
     tuning: dict[str, Any] | None = None
+    optimize: dict[str, Any] | None = None
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
@@ -137,7 +142,8 @@ def describe(job: Job) -> dict[str, Any]:
         "compute",
     )
     optional = (
-        "features", "ignored_target", "time", "series", "horizon", "tuning", "reason", "failure", "model_version"
+        "features", "ignored_target", "time", "series", "horizon", "tuning", "optimize", "reason", "failure",
+        "model_version",
     )  # fmt: skip
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
@@ -183,6 +189,7 @@ def _resolve(dataset: Dataset, files: DatasetFiles, caller: Caller, new: NewJob)
         updated_at=iso(now),
         queued_until=int(now) + QUEUE_SECONDS,
         tuning=tuning,
+        optimize=resolve_optimize(schema.kind, new.algorithm, decision.task, new.optimize),
         ignored_target=decision.ignored_target,
         time=decision.time,
         series=new.series,

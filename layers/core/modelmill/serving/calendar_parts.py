@@ -12,7 +12,8 @@ _MICROSECONDS_A_DAY = 86_400_000_000.0
 
 
 def calendar_parts(text: str | None) -> tuple[float, ...]:
-    """The CALENDAR_PARTS of an ISO 8601 timestamp; without an offset it is in UTC, None is missing.
+    """The CALENDAR_PARTS of an ISO 8601 timestamp; without an offset it is in UTC, a month is its first day, None is
+    missing.
 
     Raises:
         ValueError: not ISO 8601, or outside of the years 1 to 9999 in UTC.
@@ -32,7 +33,8 @@ def calendar_parts(text: str | None) -> tuple[float, ...]:
 
 
 def _utc(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    month = len(text) == 7 and text[4] == "-"
+    moment = datetime.fromisoformat(f"{text}-01" if month else text)
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 from tokenizers import Tokenizer
 
 from modelmill_training.classifier import Model, Request
@@ -138,7 +139,9 @@ def _coefficients(request: Request, strength: float, weights: csr_matrix) -> tup
     """[features, classes] and [classes]; of two classes the first one's are 0."""
     balanced = "balanced" if request.hyperparameters["class_weight"] == "balanced" else None
     estimator = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, class_weight=balanced)
-    estimator.fit(weights, request.train.target)
+    # On sparse weights two threads only wait for each other: they take four times as long as one.
+    with threadpool_limits(1):
+        estimator.fit(weights, request.train.target)
     coefficients, intercept = estimator.coef_.T, estimator.intercept_
     if request.classes == 2:
         coefficients = np.column_stack([np.zeros_like(coefficients), coefficients])

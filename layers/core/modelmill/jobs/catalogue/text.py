@@ -38,6 +38,7 @@ ENTRIES = (
         "texts.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
@@ -47,6 +48,7 @@ ENTRIES = (
         "spaces). Fast, tiny and strong.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             "tokens": {
                 "type": "string",
@@ -97,6 +99,7 @@ ENTRIES = (
         summary="Embedding and LSTM layers over pieces of words, trained with Keras.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_SUBWORDS,
             "units": {
@@ -129,6 +132,7 @@ ENTRIES = (
         summary="Self-attention over pieces of words, trained from scratch with Keras.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_SUBWORDS,
             "layers": {

@@ -68,6 +68,8 @@ def _result(services: Services, job: Job) -> dict[str, Any]:
     except NotFound:
         return {}
     told = {name: getattr(manifest, name) for name in ("metrics", "split", "dropped", "leaderboard", "algorithm")}
-    if manifest.tuning is None:
-        return told
-    return told | {"tuning": (job.tuning or {}) | {"result": manifest.tuning}}
+    if manifest.tuning is not None:
+        told["tuning"] = (job.tuning or {}) | {"result": manifest.tuning}
+    if manifest.optimization is not None:
+        told["optimize"] = (job.optimize or {}) | {"result": manifest.optimization}
+    return told
