@@ -244,11 +244,8 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         *("train", "cells", "--model", "cells", "--target", "kind", "--algorithm", "mlp", "--seed", "7"),
         *("--set", "layers=[64, 32]", "--set", "activation=relu", "--set", "dropout=0.1"),
         *("--features", 'radius, "a, b"', "--promote", "--watch"),
-<<<<<<< HEAD
         *("--instance-type", "ml.m5.xlarge", "--instance-count", "2", "--spot", "--max-runtime", "600"),
-=======
         *("--quantize", "int8", "--max-metric-loss", "0.02"),
->>>>>>> main
     )
 
     assert result.exit_code == 0
@@ -261,11 +258,8 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "hyperparameters": {"layers": [64, 32], "activation": "relu", "dropout": 0.1},
         "features": ["radius", "a, b"],
         "promote": True,
-<<<<<<< HEAD
         "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
-=======
         "optimize": {"quantize": "int8", "max_metric_loss": 0.02},
->>>>>>> main
     }
     assert "training · mlp fit 3/50 · loss 0.25" in result.stderr
     assert "held out" in result.stdout

@@ -200,7 +200,6 @@ def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> Non
     assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
 
 
-<<<<<<< HEAD
 def test_a_job_runs_on_the_machine_that_was_asked_for(cloud: Cloud) -> None:
     # given a search that the job's time is too short for, unless it is shortened
     asked = {"instance_type": "ml.g4dn.xlarge", "max_runtime_s": 300}
@@ -259,7 +258,8 @@ def test_a_job_that_asks_for_no_machine_gets_one_for_its_data(cloud: Cloud) -> N
     assert request["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
     assert request["AlgorithmSpecification"]["TrainingImage"] == "cpu-image"
     assert cloud.call("GET", "/v1/usage").body["compute"]["instance_types"] == list(OFFER.instance_types)
-=======
+
+
 def test_a_smaller_form_is_asked_for_in_full_and_counts_for_idempotency(cloud: Cloud) -> None:
     body = {"dataset_id": cloud.ready_dataset(), "model": "m", "algorithm": "mlp"}
     asked = {**body, "optimize": {"quantize": "float16"}}
@@ -273,7 +273,6 @@ def test_a_smaller_form_is_asked_for_in_full_and_counts_for_idempotency(cloud: C
     assert cloud.job(answer.body["job_id"]).spec().optimize == complete
     assert again.body["job_id"] == answer.body["job_id"]
     assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
->>>>>>> main
 
 
 def test_a_job_without_a_target_leaves_the_datasets_own_alone(cloud: Cloud) -> None:

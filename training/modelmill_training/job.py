@@ -43,10 +43,11 @@ def run(environment: Environment, cluster: Cluster, progress: Progress) -> Manif
     spec = read_spec(environment)
     schema = read_schema(environment.schema_file)
     family = cast("Family", importlib.import_module(f"modelmill_training.{spec.kind}.job"))
-<<<<<<< HEAD
     with _together(cluster):
         outcome = family.run(environment, spec, schema, progress)
-        return _save(environment, spec, outcome, progress) if cluster.chief else None
+        if not cluster.chief:
+            return None
+        return _save(environment, spec, quantized(outcome, spec.optimize, progress), progress)
 
 
 @contextmanager
@@ -60,10 +61,6 @@ def _together(cluster: Cluster) -> Iterator[None]:
     devices.join(cluster)
     yield
     devices.wait_for_all()
-=======
-    outcome = quantized(family.run(environment, spec, schema, progress), spec.optimize, progress)
-    return _save(environment, spec, outcome, progress)
->>>>>>> main
 
 
 def read_spec(environment: Environment) -> TrainingSpec:

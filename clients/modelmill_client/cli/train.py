@@ -74,7 +74,6 @@ def train(
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
         promote=True if promote else None,
         seed=seed,
-<<<<<<< HEAD
         tuning=_asked(trials=trials, timeout_s=tune_timeout, metric=metric),
         compute=_asked(
             instance_type=instance_type,
@@ -82,10 +81,7 @@ def train(
             spot=spot or None,
             max_runtime_s=max_runtime,
         ),
-=======
-        tuning=_tuning(trials, tune_timeout, metric),
         optimize=_optimize(quantize, max_metric_loss),
->>>>>>> main
         time=time,
         series=series,
         horizon=horizon,
@@ -114,8 +110,7 @@ def _asked(**options: Any) -> dict[str, Any] | None:
 def _optimize(quantize: str | None, loss: float | None) -> dict[str, Any] | None:
     if quantize is None and loss is not None:
         raise InvalidInput("--max-metric-loss is for --quantize int8 or --quantize float16, which is not given")
-    asked = {"quantize": quantize, "max_metric_loss": loss}
-    return {name: value for name, value in asked.items() if value is not None} or None
+    return _asked(quantize=quantize, max_metric_loss=loss)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -30,11 +30,8 @@ class TrainingJobs:
         promote: bool | None = None,
         seed: int | None = None,
         tuning: Mapping[str, Any] | None = None,
-<<<<<<< HEAD
         compute: Mapping[str, Any] | None = None,
-=======
         optimize: Mapping[str, Any] | None = None,
->>>>>>> main
         time: str | None = None,
         series: str | None = None,
         horizon: int | None = None,
@@ -42,13 +39,10 @@ class TrainingJobs:
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
         algorithms. `tuning`, such as `{"trials": 30, "timeout_s": 600, "metric": "f1"}` or `{}`, searches for the
-<<<<<<< HEAD
         hyper-parameters that are not given. `compute`, such as `{"instance_type": "ml.m5.xlarge",
-        "max_runtime_s": 600}`, is the machine to train on. `time`, `series` and `horizon` are for forecasting.
-=======
-        hyper-parameters that are not given. `optimize`, such as `{"quantize": "int8", "max_metric_loss": 0.01}`, keeps
-        a smaller form of the model where it is as good. `time`, `series` and `horizon` are for forecasting.
->>>>>>> main
+        "max_runtime_s": 600}`, is the machine to train on. `optimize`, such as `{"quantize": "int8",
+        "max_metric_loss": 0.01}`, keeps a smaller form of the model where it is as good. `time`, `series` and `horizon`
+        are for forecasting.
         """
         optional = {
             "target": target,
@@ -59,11 +53,8 @@ class TrainingJobs:
             "promote": promote,
             "seed": seed,
             "tuning": dict(tuning) if tuning is not None else None,
-<<<<<<< HEAD
             "compute": dict(compute) if compute is not None else None,
-=======
             "optimize": dict(optimize) if optimize is not None else None,
->>>>>>> main
             "time": time,
             "series": series,
             "horizon": horizon,

@@ -13,11 +13,8 @@ from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
 from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, algorithms, resolve_hyperparameters
 from modelmill.jobs.catalogue import find as find_algorithm
-<<<<<<< HEAD
 from modelmill.jobs.compute import Offer, Work, limit_search, resolve_compute
-=======
 from modelmill.jobs.optimization import resolve_optimize
->>>>>>> main
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.trainability import Asked, decide
 from modelmill.jobs.tuning import resolve_tuning
