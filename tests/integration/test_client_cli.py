@@ -42,6 +42,7 @@ JOB = {
     "task": "binary",
     "algorithm": "linear",
     "seed": 7,
+    "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
     "created_at": "2026-01-02T03:04:05Z",
 }
 PROGRESS = {"algorithm": "mlp", "phase": "fit", "step": 3, "total": 50, "metrics": {"loss": 0.25}}
@@ -100,6 +101,10 @@ ENTRY = {
     "reason": "better",
     "at": "2026-01-02T03:04:05Z",
 }
+USAGE = {
+    "quotas": {"datasets": {"used": 1, "limit": 100}, "upload": {"limit": 9}},
+    "compute": {"instance_types": ["ml.m5.xlarge"], "max_runtime_s": 3600},
+}
 KEY = {"key_id": "key-1", "name": "ci", "scopes": ["read"], "created_at": "2026-01-02T03:04:05Z"}
 LINEAR = {
     "name": "linear",
@@ -128,7 +133,7 @@ def api() -> Iterator[FakeApi]:
     server.on("GET", "/v1/models/cells/versions/3", Answer(VERSION))
     server.on("GET", "/v1/models/cells/ledger", Answer({"entries": [ENTRY]}))
     server.on("GET", "/v1/keys", Answer({"keys": [KEY]}))
-    server.on("GET", "/v1/usage", Answer({"quotas": {"datasets": {"used": 1, "limit": 100}, "upload": {"limit": 9}}}))
+    server.on("GET", "/v1/usage", Answer(USAGE))
     server.on("GET", "/v1/algorithms", Answer({"algorithms": [LINEAR]}))
     yield server
     server.close()
@@ -172,12 +177,12 @@ LISTS = [
     (["versions", "cells", "3"], VERSION, ["passed: largest error 2e-07", "id-like", "0.9375"]),
     (["ledger", "cells"], [ENTRY], ["better"]),
     (["keys", "list"], [KEY], ["key-1"]),
-    (["usage"], None, ["datasets", "100"]),
+    (["usage"], None, ["datasets", "100", "ml.m5.xlarge"]),
     (["algorithms"], [LINEAR], ["Least squares."]),
     (["algorithms", "linear"], LINEAR, ["from 0 to 10", "integer or null"]),
     (["datasets", "show", "cells"], DATASET, ["1 to 3.5, mean 2", "[red] (4)"]),
     (["datasets", "wait", "ds-1"], None, []),
-    (["jobs", "job-1"], DONE, ["held out", "truth \\ predicted"]),
+    (["jobs", "job-1"], DONE, ["held out", "truth \\ predicted", "2 × ml.m5.xlarge (spot), at most 600 s"]),
 ]
 
 
@@ -239,6 +244,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         *("train", "cells", "--model", "cells", "--target", "kind", "--algorithm", "mlp", "--seed", "7"),
         *("--set", "layers=[64, 32]", "--set", "activation=relu", "--set", "dropout=0.1"),
         *("--features", 'radius, "a, b"', "--promote", "--watch"),
+        *("--instance-type", "ml.m5.xlarge", "--instance-count", "2", "--spot", "--max-runtime", "600"),
         *("--quantize", "int8", "--max-metric-loss", "0.02"),
     )
 
@@ -252,6 +258,7 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "hyperparameters": {"layers": [64, 32], "activation": "relu", "dropout": 0.1},
         "features": ["radius", "a, b"],
         "promote": True,
+        "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
         "optimize": {"quantize": "int8", "max_metric_loss": 0.02},
     }
     assert "training · mlp fit 3/50 · loss 0.25" in result.stderr

@@ -100,6 +100,7 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
             ("task", job.get("task")),
             ("algorithm", job.get("algorithm")),
             ("seed", job.get("seed")),
+            ("machine", _machine(job.get("compute"))),
             ("failure", f"{failure['code']}: {failure['message']}" if failure else None),
         )
     )
@@ -108,6 +109,14 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
     show_metrics(session, job.get("metrics"))
     show_optimization(session, (job.get("optimize") or {}).get("result"))
     show_split(session, job)
+
+
+def _machine(compute: dict[str, Any] | None) -> str | None:
+    if not compute:
+        return None
+    spot = " (spot)" if compute.get("spot") else ""
+    count = f"{compute['instance_count']} × " if compute.get("instance_count", 1) > 1 else ""
+    return f"{count}{compute['instance_type']}{spot}, at most {compute['max_runtime_s']} s"
 
 
 def _list(session: Session) -> None:

@@ -24,6 +24,7 @@ class TrainingSpec:
     max_model_bytes: a bundle over this fails, or drops out of `auto`.
     tuning: what `jobs.tuning` resolves, or None where nothing is searched; `hyperparameters` are then those only
         that the search leaves as they are.
+    compute: `jobs.compute.Compute` of the machine that this runs on, or None where nobody chose one.
     """
 
     job_id: str
@@ -48,6 +49,7 @@ class TrainingSpec:
     horizon: int | None = None
     base_model: str | None = None
     base_model_sha256: str | None = None
+    compute: dict[str, Any] | None = None
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "TrainingSpec":

@@ -19,7 +19,7 @@ def add(control: ControlPlane) -> None:
     def create_training_job(body: TrainingJobBody) -> dict[str, Any]:
         key = control.demand("train")
         limit = services.limits.concurrent_jobs
-        caller = submit.Caller(key.tenant, key.key_id, limit, control.idempotency_key())
+        caller = submit.Caller(key.tenant, key.key_id, limit, services.offer, control.idempotency_key())
         new = submit.NewJob(**body.model_dump())
         sources = submit.Sources(services.datasets, services.dataset_files, services.base_models)
         job = submit.submit(services.jobs, sources, services.dispatches, caller, new)
