@@ -65,6 +65,7 @@ bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python -m benchmarks.footprint
 	$(RUN) python -m benchmarks.main_job
 	$(RUN) python -m benchmarks.ingest
+	$(RUN) python -m benchmarks.smaller_forms
 
 proof: dev ## jobs on real data against plain scikit-learn and Keras scripts; about half an hour
 	$(RUN) python -m benchmarks.proofs

@@ -34,6 +34,7 @@ from modelmill.aws.training import CloudWatchLogs, SageMakerStates, SageMakerTra
 from modelmill.aws.training_output import TrainingOutput
 from modelmill.datasets.records import Dataset, DatasetFacts
 from modelmill.datasets.schema import Column, Schema, TopValue
+from modelmill.jobs.compute import Offer
 from modelmill.jobs.dispatch import dispatch, training_job_name
 from modelmill.jobs.records import Job
 from modelmill.jobs.register import Registrar, register
@@ -48,6 +49,7 @@ from modelmill.web.control import Services
 
 STACK = "modelmill"
 TENANT = "default"
+OFFER = Offer(("ml.m5.xlarge", "ml.m5.4xlarge", "ml.g4dn.xlarge"), 4, 3600)
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 _CREATE = ServiceModel(Loader().load_service_model("sagemaker", "service-2")).operation_model("CreateTrainingJob")
@@ -136,7 +138,7 @@ class Cloud:
         self.dataset_files = StoredDatasets(self.store)
         self.states = SageMakerStates(self.sagemaker, STACK)
         setup = TrainingSetup(
-            STACK, "arn:aws:iam::123456789012:role/training", "image", "training/abc/", "ml.m5.xlarge", 3600
+            STACK, "arn:aws:iam::123456789012:role/training", "cpu-image", "gpu-image", "training/abc/"
         )
         self.trainer = SageMakerTrainer(self.sagemaker, self.store, setup)
         self.tracker = Tracker(self.jobs, self.states, JobMessages(sqs, self.queues["admit"]))
@@ -157,6 +159,7 @@ class Cloud:
                 keys=self.keys,
                 usage=TableUsage(self.table),
                 limits=self.limits,
+                offer=OFFER,
                 datasets=self.datasets,
                 forms=self.uploads,
                 dataset_files=self.dataset_files,

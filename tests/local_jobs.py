@@ -15,6 +15,18 @@ echo extra > /opt/ml/output/data/extra.txt
 [ -n "$SECONDS_TO_SLEEP" ] && exec sleep $SECONDS_TO_SLEEP
 exit ${CODE:-0}
 """
+SPOT = """
+echo "found $(ls /opt/ml/checkpoints)"
+[ -n "$(ls /opt/ml/checkpoints)" ] && exit 0
+echo state > /opt/ml/checkpoints/state.txt
+exec sleep 60
+"""
+MACHINE = """
+echo "$(cat /opt/ml/input/config/resourceconfig.json) $MODELMILL_ADDRESSES"
+[ -n "$FAILS" ] && grep -q '"current_host": "algo-2"' /opt/ml/input/config/resourceconfig.json && exit 7
+[ -n "$FAILS" ] && exec sleep 60
+exit 0
+"""
 STUBBORN = "trap '' TERM\necho stubborn\nfor i in $(seq 300); do sleep 0.1; done\n"
 
 
@@ -43,6 +55,8 @@ class Jobs:
         s3.create_bucket(Bucket=self.bucket)
         s3.put_object(Bucket=self.bucket, Key="code/train.sh", Body=START.encode())
         s3.put_object(Bucket=self.bucket, Key="stubborn/train.sh", Body=STUBBORN.encode())
+        s3.put_object(Bucket=self.bucket, Key="spot/train.sh", Body=SPOT.encode())
+        s3.put_object(Bucket=self.bucket, Key="machine/train.sh", Body=MACHINE.encode())
         s3.put_object(Bucket=self.bucket, Key="data/x/part/1.csv", Body=b"1,2\n")
         return self
 
@@ -84,6 +98,12 @@ class Jobs:
 
     def lines(self, name: str) -> list[str]:
         return log_lines(self.aws, name)
+
+    def wait_for_object(self, key: str) -> None:
+        s3, deadline = self.aws.client("s3"), time.monotonic() + 15
+        while not s3.list_objects_v2(Bucket=self.bucket, Prefix=key).get("Contents"):
+            assert time.monotonic() < deadline, key
+            time.sleep(0.05)
 
     def wait_for_line(self, name: str, line: str) -> None:
         deadline = time.monotonic() + 15

@@ -22,6 +22,7 @@ from modelmill.aws.registry import TableRegistry
 from modelmill.aws.s3 import Bucket
 from modelmill.aws.tenancy import TableKeys, TableUsage
 from modelmill.aws.training import CloudWatchLogs, SageMakerStates
+from modelmill.jobs.compute import Offer
 from modelmill.settings import ApiSettings, read_settings
 from modelmill.tenancy.quotas import Limits
 from modelmill.web.application import control_plane
@@ -49,6 +50,9 @@ def application() -> ControlPlane:
             model_uploads=settings.max_model_uploads,
             model_bytes=settings.max_model_bytes,
             monthly_predictions=settings.max_monthly_predictions,
+        ),
+        offer=Offer(
+            tuple(settings.instance_types.split(",")), settings.max_training_instances, settings.max_training_seconds
         ),
         datasets=TableDatasets(table),
         forms=Bucket(prompt_client("s3"), settings.uploads_bucket),

@@ -30,10 +30,9 @@ def stores() -> tuple[TableJobs, SageMakerTrainer]:
     setup = TrainingSetup(
         stack=settings.stack,
         role_arn=settings.training_role_arn,
-        image=settings.training_image,
+        cpu_image=settings.training_image_cpu,
+        gpu_image=settings.training_image_gpu,
         code=settings.training_code,
-        instance_type=settings.instance_type,
-        max_seconds=settings.max_training_seconds,
     )
     store = Bucket(client("s3"), settings.store_bucket)
     jobs = TableJobs(Table(BotoDynamoDB(client("dynamodb")), settings.table))

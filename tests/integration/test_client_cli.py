@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -41,6 +42,7 @@ JOB = {
     "task": "binary",
     "algorithm": "linear",
     "seed": 7,
+    "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
     "created_at": "2026-01-02T03:04:05Z",
 }
 PROGRESS = {"algorithm": "mlp", "phase": "fit", "step": 3, "total": 50, "metrics": {"loss": 0.25}}
@@ -99,6 +101,10 @@ ENTRY = {
     "reason": "better",
     "at": "2026-01-02T03:04:05Z",
 }
+USAGE = {
+    "quotas": {"datasets": {"used": 1, "limit": 100}, "upload": {"limit": 9}},
+    "compute": {"instance_types": ["ml.m5.xlarge"], "max_runtime_s": 3600},
+}
 KEY = {"key_id": "key-1", "name": "ci", "scopes": ["read"], "created_at": "2026-01-02T03:04:05Z"}
 LINEAR = {
     "name": "linear",
@@ -127,7 +133,7 @@ def api() -> Iterator[FakeApi]:
     server.on("GET", "/v1/models/cells/versions/3", Answer(VERSION))
     server.on("GET", "/v1/models/cells/ledger", Answer({"entries": [ENTRY]}))
     server.on("GET", "/v1/keys", Answer({"keys": [KEY]}))
-    server.on("GET", "/v1/usage", Answer({"quotas": {"datasets": {"used": 1, "limit": 100}, "upload": {"limit": 9}}}))
+    server.on("GET", "/v1/usage", Answer(USAGE))
     server.on("GET", "/v1/algorithms", Answer({"algorithms": [LINEAR]}))
     yield server
     server.close()
@@ -171,12 +177,12 @@ LISTS = [
     (["versions", "cells", "3"], VERSION, ["passed: largest error 2e-07", "id-like", "0.9375"]),
     (["ledger", "cells"], [ENTRY], ["better"]),
     (["keys", "list"], [KEY], ["key-1"]),
-    (["usage"], None, ["datasets", "100"]),
+    (["usage"], None, ["datasets", "100", "ml.m5.xlarge"]),
     (["algorithms"], [LINEAR], ["Least squares."]),
     (["algorithms", "linear"], LINEAR, ["from 0 to 10", "integer or null"]),
     (["datasets", "show", "cells"], DATASET, ["1 to 3.5, mean 2", "[red] (4)"]),
     (["datasets", "wait", "ds-1"], None, []),
-    (["jobs", "job-1"], DONE, ["held out", "truth \\ predicted"]),
+    (["jobs", "job-1"], DONE, ["held out", "truth \\ predicted", "2 × ml.m5.xlarge (spot), at most 600 s"]),
 ]
 
 
@@ -238,6 +244,8 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         *("train", "cells", "--model", "cells", "--target", "kind", "--algorithm", "mlp", "--seed", "7"),
         *("--set", "layers=[64, 32]", "--set", "activation=relu", "--set", "dropout=0.1"),
         *("--features", 'radius, "a, b"', "--promote", "--watch"),
+        *("--instance-type", "ml.m5.xlarge", "--instance-count", "2", "--spot", "--max-runtime", "600"),
+        *("--quantize", "int8", "--max-metric-loss", "0.02"),
     )
 
     assert result.exit_code == 0
@@ -250,6 +258,8 @@ def test_train_sends_what_was_set_and_watches_to_the_metrics(run: Run, api: Fake
         "hyperparameters": {"layers": [64, 32], "activation": "relu", "dropout": 0.1},
         "features": ["radius", "a, b"],
         "promote": True,
+        "compute": {"instance_type": "ml.m5.xlarge", "instance_count": 2, "spot": True, "max_runtime_s": 600},
+        "optimize": {"quantize": "int8", "max_metric_loss": 0.02},
     }
     assert "training · mlp fit 3/50 · loss 0.25" in result.stderr
     assert "held out" in result.stdout
@@ -284,6 +294,33 @@ def test_a_result_says_which_rows_are_behind_it(
             assert "few rows" not in shown
         else:
             assert remarks in shown
+
+
+COSTS = {"model_bytes": 4000, "load_ms": 1.5, "latency_us": 20.5, "batch_latency_us": 90.0, "metric": 0.9}
+OPTIMIZATION = {
+    "asked": {"quantize": "int8", "max_metric_loss": 0.01},
+    "kept": False,
+    "reason": "f1 on held-out rows goes from 0.9 to 0.8, more than the 0.01 allowed",
+    "batch_rows": 32,
+    "metric": "f1",
+    "metric_loss": 0.1,
+    "parity": {"passed": True},
+    "before": COSTS,
+    "after": {**COSTS, "model_bytes": 1100, "metric": 0.8},
+}
+
+
+def test_a_smaller_form_is_shown_beside_the_model_with_the_reason(run: Run, api: FakeApi) -> None:
+    report = {"warnings": [], "metrics": {}, "pictures": [], "optimization": OPTIMIZATION}
+    api.on("GET", "/v1/training-jobs/job-1", Answer({**DONE, "optimize": {"quantize": "int8", "result": OPTIMIZATION}}))
+    api.on("GET", "/v1/models/cells/versions/3", Answer({**VERSION, "optimization": OPTIMIZATION}))
+    api.on("GET", "/v1/models/cells/versions/3/report", Answer(report))
+
+    for words in (["jobs", "job-1"], ["versions", "cells", "3"], ["report", "cells", "3"]):
+        shown = run(*words).stdout
+        assert "int8 is not kept: f1 on held-out rows goes from 0.9 to 0.8" in shown
+        assert re.search(r"bytes +4000 +1100", shown)
+        assert re.search(r"f1, held out +0.9 +0.8", shown)
 
 
 def test_a_watched_job_that_fails_is_exit_code_1(run: Run, api: FakeApi) -> None:
@@ -415,6 +452,7 @@ def test_predictions_go_to_a_file_in_the_format_of_its_suffix(run: Run, api: Fak
         (["jobs", "--watch"], 2, "expected its id"),
         (["delete", "cells", "3"], 3, "404 not_found"),
         (["train", "cells", "--model", "m", "--set", "depth"], 2, "expected NAME=VALUE"),
+        (["train", "cells", "--model", "m", "--max-metric-loss", "0.1"], 2, "is for --quantize int8"),
         (["train", "nothing", "--model", "m"], 3, "no dataset with the id or name 'nothing'"),
         (["algorithms", "svm"], 2, "expected one of linear"),
         (["jobs", "job-9"], 3, "404 not_found"),

@@ -1,14 +1,18 @@
 """The control plane over HTTP events, on moto."""
 
 import json
+import time
 from typing import Any
 
+import boto3
 import pytest
 
+from modelmill.aws.training import LOG_GROUP
 from modelmill.datasets.schema import Column, Schema, TopValue
 from modelmill.errors import Conflict
+from modelmill.jobs.dispatch import training_job_name
 from modelmill.tenancy.keys import create_key, ensure_key
-from tests.cloud import TENANT, Cloud, small_schema
+from tests.cloud import OFFER, STACK, TENANT, Cloud, small_schema
 
 DATASET = {"name": "flowers", "format": "csv", "target": "y"}
 
@@ -196,6 +200,81 @@ def test_a_job_is_resolved_from_the_profile_and_queued_once(cloud: Cloud) -> Non
     assert cloud.call("GET", "/v1/usage").body["quotas"]["concurrent_jobs"]["used"] == 1
 
 
+def test_a_job_runs_on_the_machine_that_was_asked_for(cloud: Cloud) -> None:
+    # given a search that the job's time is too short for, unless it is shortened
+    asked = {"instance_type": "ml.g4dn.xlarge", "max_runtime_s": 300}
+
+    job = cloud.started_job(algorithm="mlp", tuning={"trials": 5}, compute=asked)
+
+    request = cloud.sagemaker.jobs[training_job_name(STACK, job)]["request"]
+    assert request["ResourceConfig"]["InstanceType"] == "ml.g4dn.xlarge"
+    assert request["AlgorithmSpecification"]["TrainingImage"] == "gpu-image"
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 300}
+    told = cloud.call("GET", f"/v1/training-jobs/{job.job_id}").body
+    assert (told["compute"], told["tuning"]["timeout_s"]) == (asked | {"instance_count": 1, "spot": False}, 300)
+    assert cloud.job(job.job_id).spec().compute == told["compute"]
+
+
+def test_a_spot_job_waits_for_capacity_and_keeps_its_state_in_the_store(cloud: Cloud) -> None:
+    job = cloud.started_job(algorithm="mlp", compute={"instance_count": 2, "spot": True, "max_runtime_s": 600})
+    other = cloud.started_job()
+
+    spot, plain = (cloud.sagemaker.jobs[training_job_name(STACK, each)]["request"] for each in (job, other))
+
+    assert (spot["EnableManagedSpotTraining"], plain["EnableManagedSpotTraining"]) == (True, False)
+    assert (spot["ResourceConfig"]["InstanceCount"], plain["ResourceConfig"]["InstanceCount"]) == (2, 1)
+    assert spot["StoppingCondition"] == {"MaxRuntimeInSeconds": 600, "MaxWaitTimeInSeconds": 600 + 3600}
+    assert spot["CheckpointConfig"] == {
+        "S3Uri": f"s3://store/checkpoints/{TENANT}/{job.job_id}/",
+        "LocalPath": "/opt/ml/checkpoints",
+    }
+
+
+def test_the_log_of_a_job_that_was_interrupted_goes_on_in_the_next_one(cloud: Cloud) -> None:
+    # given what two machines have printed, one after the other, and a second one beside them
+    job, logs = cloud.started_job(compute={"spot": True}), boto3.client("logs")
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    for stream, lines in (("algo-1-100", ["a", "b", "c"]), ("algo-1-200", ["d"]), ("algo-2-100", ["x"])):
+        where = {"logGroupName": LOG_GROUP, "logStreamName": f"{training_job_name(STACK, job)}/{stream}"}
+        logs.create_log_stream(**where)
+        now = int(time.time() * 1000)
+        logs.put_log_events(**where, logEvents=[{"timestamp": now, "message": line} for line in lines])
+
+    # when it is read page by page
+    read, cursor = [], ""
+    for _ in range(6):
+        page = cloud.call("GET", f"/v1/training-jobs/{job.job_id}/logs?limit=2{cursor}").body
+        read += [line["message"] for line in page["lines"]]
+        cursor = f"&cursor={page['next_cursor']}"
+
+    # then each line comes once, in order
+    assert read == ["a", "b", "c", "d"]
+
+
+def test_a_job_that_asks_for_no_machine_gets_one_for_its_data(cloud: Cloud) -> None:
+    job = cloud.started_job(algorithm="linear")
+
+    request = cloud.sagemaker.jobs[training_job_name(STACK, job)]["request"]
+    assert request["ResourceConfig"]["InstanceType"] == "ml.m5.xlarge"
+    assert request["AlgorithmSpecification"]["TrainingImage"] == "cpu-image"
+    assert cloud.call("GET", "/v1/usage").body["compute"]["instance_types"] == list(OFFER.instance_types)
+
+
+def test_a_smaller_form_is_asked_for_in_full_and_counts_for_idempotency(cloud: Cloud) -> None:
+    body = {"dataset_id": cloud.ready_dataset(), "model": "m", "algorithm": "mlp"}
+    asked = {**body, "optimize": {"quantize": "float16"}}
+
+    answer = cloud.call("POST", "/v1/training-jobs", asked, idempotency_key="j")
+    again = cloud.call("POST", "/v1/training-jobs", asked, idempotency_key="j")
+    other = cloud.call("POST", "/v1/training-jobs", body, idempotency_key="j")
+
+    complete = {"quantize": "float16", "max_metric_loss": 0.01}
+    assert (answer.status, answer.body["optimize"]) == (202, complete)
+    assert cloud.job(answer.body["job_id"]).spec().optimize == complete
+    assert again.body["job_id"] == answer.body["job_id"]
+    assert (other.status, other.body["code"]) == (422, "idempotency_mismatch")
+
+
 def test_a_job_without_a_target_leaves_the_datasets_own_alone(cloud: Cloud) -> None:
     body = {"dataset_id": cloud.ready_dataset(), "model": "m", "task": "clustering"}
 
@@ -277,7 +356,18 @@ def test_what_cannot_be_trained_is_refused_before_anything_starts(cloud: Cloud, 
         ({"algorithm": "linear", "task": "clustering"}, "algorithm"),
         ({"algorithm": "magic"}, "algorithm"),
         ({"algorithm": "mlp", "hyperparameters": {"epochs": -1}}, "hyperparameters.epochs"),
+        ({"compute": {"instance_type": "ml.p5.48xlarge"}}, "compute.instance_type"),
+        ({"compute": {"max_runtime_s": 7200}}, "compute.max_runtime_s"),
+        ({"compute": {"instance_count": 2}}, "compute.instance_count"),
+        ({"compute": {"machines": 2}}, "compute.machines"),
+        ({"compute": {"max_runtime_s": 60}, "tuning": {"timeout_s": 61}}, "tuning.timeout_s"),
+        ({"compute": {"max_runtime_s": 60}, "hyperparameters": {"time_budget_s": 61}}, "hyperparameters.time_budget_s"),
         ({"algorithm": "mlp", "hyperparameters": {"epoch": 5}}, "hyperparameters.epoch"),
+        ({"algorithm": "random_forest", "optimize": {"quantize": "int8"}}, "optimize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int4"}}, "optimize.quantize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int8", "max_metric_loss": 2}}, "optimize.max_metric_loss"),
+        ({"algorithm": "mlp", "optimize": {"max_metric_loss": 0.1}}, "optimize.quantize"),
+        ({"algorithm": "mlp", "optimize": {"quantize": "int8", "per_channel": True}}, "optimize.per_channel"),
     ],
 )
 def test_a_wrong_job_names_the_field(cloud: Cloud, change: dict[str, Any], field: str) -> None:

@@ -256,6 +256,7 @@ def test_without_published_code_a_job_says_so(cloud: Cloud) -> None:
             "training_data_unavailable",
         ),
         (("Stopped", "MaxRuntimeExceeded"), "failed", "max_runtime_exceeded"),
+        (("Stopped", "MaxWaitTimeExceeded"), "failed", "max_wait_exceeded"),
         (("Stopped", "Stopped"), "stopped", None),
     ],
 )
@@ -271,6 +272,23 @@ def test_every_end_of_a_training_job_has_its_state(
     assert (after.status, (after.failure or {}).get("code")) == (status, code)
     assert "arn:" not in str(after.failure)
     assert jobs_in_use(cloud) == 0
+
+
+def test_a_spot_job_tells_that_its_machine_was_taken_away_until_it_goes_on(cloud: Cloud) -> None:
+    # given a spot job that trains
+    job = cloud.started_job(compute={"spot": True})
+    told = []
+
+    # when its machine is taken away, another one is made ready, and it goes on
+    for secondary in ("Training", "Interrupted", "Starting", "Training"):
+        tell(cloud, job, "InProgress", secondary)
+        changed(cloud, job)
+        found = cloud.call("GET", f"/v1/training-jobs/{job.job_id}").body
+        told.append((found["status"], found.get("reason")))
+
+    # then it stays in training, in the same attempt, and says what it waits for
+    assert told == [("training", None), ("training", "interrupted"), ("training", "interrupted"), ("training", None)]
+    assert cloud.job(job.job_id).attempt == 1
 
 
 def test_a_fault_of_the_platform_is_tried_again_and_given_up_after_three(cloud: Cloud) -> None:

@@ -80,17 +80,19 @@ def test_a_cors_origin_of_the_template_reaches_the_gateway(aws):
     assert "x-api-key" in cors.headers
 
 
-def test_uploads_expire_at_the_next_start(tmp_path):
-    rules = [{"Id": "expire", "Status": "Enabled", "ExpirationInDays": 0}]
+def test_what_a_rule_lets_expire_goes_at_the_next_start(tmp_path):
+    rules = [{"Id": "expire", "Status": "Enabled", "Prefix": "a/", "ExpirationInDays": 0}]
     properties = {"LifecycleConfiguration": {"Rules": rules}}
     with local_aws(tmp_path) as own:
         s3 = own.client("s3")
         s3.create_bucket(Bucket="old-things")
-        s3.put_object(Bucket="old-things", Key="a", Body=b"1")
+        s3.put_bucket_versioning(Bucket="old-things", VersioningConfiguration={"Status": "Enabled"})
+        for key in ("a/x", "a/x", "b/x"):
+            s3.put_object(Bucket="old-things", Key=key, Body=b"1")
         bucket = template.Resource("B", "AWS::S3::Bucket", "old-things", "arn", properties)
         rules[0]["ExpirationInDays"] = 1
         expire_objects(bucket, s3)
-        assert s3.list_objects_v2(Bucket="old-things")["KeyCount"] == 1
+        assert s3.list_objects_v2(Bucket="old-things")["KeyCount"] == 2
         rules[0]["ExpirationInDays"] = -1
         expire_objects(bucket, s3)
-        assert s3.list_objects_v2(Bucket="old-things")["KeyCount"] == 0
+        assert [found["Key"] for found in s3.list_object_versions(Bucket="old-things")["Versions"]] == ["b/x"]

@@ -115,6 +115,37 @@ def test_a_job_over_its_time_is_stopped(jobs):
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
 
 
+def test_a_spot_job_whose_machine_is_taken_away_goes_on_with_its_checkpoints(aws, jobs):
+    spot = {
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 120},
+        "CheckpointConfig": {"S3Uri": f"s3://{jobs.bucket}/kept/", "LocalPath": "/opt/ml/checkpoints"},
+    }
+    name, other = jobs.create(code="spot", **spot), jobs.create({"SECONDS_TO_SLEEP": "1"})
+    jobs.wait_for_object("kept/state.txt")
+    aws.control("POST", "faults", {"interrupt": [name, other]})
+    job = jobs.wait(name)
+    assert jobs.wait(other)["TrainingJobStatus"] == "Completed"
+    aws.control("POST", "faults", {})
+    states = [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
+    once = ["Starting", "Downloading", "Training"]
+    assert states == [*once, "Interrupted", *once, "Uploading", "Completed"]
+    assert [line for line in jobs.lines(name) if line.startswith("found")] == ["found ", "found state.txt"]
+
+
+def test_a_job_on_two_machines_is_told_of_both_and_fails_with_either(jobs):
+    two = {"ResourceConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 2, "VolumeSizeInGB": 1}}
+    good, bad = jobs.create(code="machine", **two), jobs.create({"FAILS": "1"}, code="machine", **two)
+    assert jobs.wait(good)["TrainingJobStatus"] == "Completed"
+    assert jobs.wait(bad)["FailureReason"] == "AlgorithmError: , exit code: 7"
+    told = [line.rpartition("} ") for line in jobs.lines(good)]
+    configs = [json.loads(config + "}") for config, _, _ in told]
+    assert sorted(config["current_host"] for config in configs) == ["algo-1", "algo-2"]
+    assert all(config["hosts"] == ["algo-1", "algo-2"] for config in configs)
+    assert len({addresses for _, _, addresses in told}) == 1
+    assert len(set(told[0][2].split(","))) == 2
+
+
 def children(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for path in found for child in path.read_text().split()]

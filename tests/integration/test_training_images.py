@@ -44,16 +44,15 @@ def chosen(template: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_images_agree(template: dict[str, Any], chosen: dict[str, dict[str, str]], device: str) -> None:
-    image = template["Resources"]["DispatchFunction"]["Properties"]["Environment"]["Variables"][
-        "MODELMILL_TRAINING_IMAGE"
-    ]
+    variables = template["Resources"]["DispatchFunction"]["Properties"]["Environment"]["Variables"]
+    image = variables[f"MODELMILL_TRAINING_IMAGE_{device.upper()}"]
 
-    ours = {region: resolve(image, region, device, template) for region in chosen[device]}
+    ours = {region: resolve(image, region, template) for region in chosen[device]}
 
     assert ours == chosen[device]
 
 
-def resolve(image: dict[str, Any], region: str, device: str, template: dict[str, Any]) -> str:
+def resolve(image: dict[str, Any], region: str, template: dict[str, Any]) -> str:
     """The image's address as CloudFormation would put it together in a region."""
     text, variables = image["Fn::Sub"]
     assert variables == {"Account": {"Fn::FindInMap": ["TrainingImages", {"Ref": "AWS::Region"}, "Account"]}}
@@ -62,6 +61,5 @@ def resolve(image: dict[str, Any], region: str, device: str, template: dict[str,
         "Account": template["Mappings"]["TrainingImages"][region]["Account"],
         "AWS::Region": region,
         "AWS::URLSuffix": SUFFIXES[partition],
-        "TrainingDevice": device,
     }
     return re.sub(r"\$\{([^}]+)\}", lambda match: values[match.group(1)], text)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,19 @@ def test_other_scores_than_the_manifest_says(tmp_path: Path):
     write_bundle(tmp_path, MIXED, LABELS, reference=expected)
 
     assert probe_refusal(tmp_path) == "probe_failed"
+
+
+def test_integer_arithmetic_may_round_a_little_differently(tmp_path: Path):
+    optimization = {"kept": True, "asked": {"quantize": "int8"}}
+    expected = reference(tmp_path)
+    expected["scores"][1][0] += 0.005
+    write_bundle(tmp_path, MIXED, LABELS, reference=expected, optimization=optimization)
+    assert admit_bundle(tmp_path).manifest.optimization == optimization
+
+    shutil.rmtree(tmp_path)
+    for change in ({"kept": False}, {"asked": {"quantize": "float16"}}):
+        write_bundle(tmp_path, MIXED, LABELS, reference=expected, optimization=optimization | change)
+        assert probe_refusal(tmp_path) == "probe_failed"
 
 
 def test_a_graph_with_other_tensors_than_the_signature(tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.translated import translated
@@ -52,6 +52,7 @@ def test_signatures_are_those_of_botocore(
     assert signed == expected | {"host": headers["host"]}
 
 
+@settings(deadline=None)
 @given(KEYS)
 def test_keys_are_encoded_as_botocore_does(key: str) -> None:
     client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")

@@ -131,7 +131,7 @@ def test_uploads_expire_and_the_store_keeps_old_versions_for_a_month(template: T
     assert {"Id": "expire", "Status": "Enabled", "ExpirationInDays": 2} in uploads
     assert template["StoreBucket"]["VersioningConfiguration"] == {"Status": "Enabled"}
     assert any(rule.get("NoncurrentVersionExpiration") == {"NoncurrentDays": 30} for rule in store)
-    assert not [rule for rule in store if "ExpirationInDays" in rule]
+    assert [rule["Prefix"] for rule in store if "ExpirationInDays" in rule] == ["checkpoints/"]
     for rules in (uploads, store):
         assert any(rule.get("AbortIncompleteMultipartUpload") for rule in rules)
 

@@ -16,6 +16,7 @@ TRAINING_LOGS = f"arn:aws:logs:{REGIONAL}:log-group:/aws/sagemaker/TrainingJobs"
 DATASET = "StoreBucket.Arn/datasets/acme/ds-01/5ha/data.parquet"
 SPEC = "StoreBucket.Arn/jobs/acme/job-01/spec/spec.json"
 OUTPUT = f"StoreBucket.Arn/jobs/acme/job-01/output/{STACK}-job-01-1/output/model/model.onnx"
+CHECKPOINT = "StoreBucket.Arn/checkpoints/acme/job-01/5ha.checkpoint"
 BUNDLE = "StoreBucket.Arn/models/acme/cells/1/model.onnx"
 UPLOAD = "UploadsBucket.Arn/datasets/acme/ds-01"
 UPLOADED_BASE_MODEL = "UploadsBucket.Arn/base-models/acme/bm-01"
@@ -102,6 +103,9 @@ CALLS = {
         ("s3:GetObject", CODE, {}),
         ("s3:GetObject", SPEC, {}),
         ("s3:PutObject", OUTPUT, {}),
+        ("s3:ListBucket", "StoreBucket.Arn", {"s3:prefix": "checkpoints/acme/job-01/"}),
+        ("s3:GetObject", CHECKPOINT, {}),
+        ("s3:PutObject", CHECKPOINT, {}),
         ("logs:CreateLogStream", f"{TRAINING_LOGS}:log-stream:{STACK}-job-01-1/algo-1-1", {}),
         ("logs:PutLogEvents", f"{TRAINING_LOGS}:log-stream:{STACK}-job-01-1/algo-1-1", {}),
     ],

@@ -67,7 +67,7 @@ def test_sagemaker_takes_the_training_role_only_for_jobs_of_this_stack(template:
     }
 
 
-def test_training_reads_its_inputs_and_writes_only_below_jobs(template: Template) -> None:
+def test_training_reads_its_inputs_and_writes_only_its_output_and_checkpoints(template: Template) -> None:
     allowed = {
         action: statement.resources
         for statement in statements(template, "TrainingRole")
@@ -76,10 +76,12 @@ def test_training_reads_its_inputs_and_writes_only_below_jobs(template: Template
 
     assert allowed["s3:GetObject"] == (
         "StoreBucket.Arn/datasets/*",
+        "StoreBucket.Arn/base-models/*",
         "StoreBucket.Arn/training/*",
         "StoreBucket.Arn/jobs/*/spec/*",
+        "StoreBucket.Arn/checkpoints/*",
     )
-    assert allowed["s3:PutObject"] == ("StoreBucket.Arn/jobs/*/output/*",)
+    assert allowed["s3:PutObject"] == ("StoreBucket.Arn/jobs/*/output/*", "StoreBucket.Arn/checkpoints/*")
     assert not [action for action in allowed if action.startswith(("dynamodb:", "sqs:", "sagemaker:", "s3:Delete"))]
 
 

@@ -5,6 +5,7 @@ import sys
 import traceback
 
 from modelmill.errors import InvalidRequest
+from modelmill_training.cluster import CLUSTER_VARIABLE, Cluster
 from modelmill_training.environment import Environment
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.lean_imports import leave_out
@@ -18,10 +19,11 @@ EXIT_INTERNAL = 70
 def main() -> int:
     """Run the job: the exit code of the process."""
     environment = Environment.from_mapping(os.environ)
-    progress = Progress()
+    cluster = Cluster.find(environment, os.environ)
+    progress = Progress(checkpoints=environment.checkpoint_folder, chief=cluster.chief)
     progress.report("load")
     try:
-        _run(environment, progress)
+        _run(environment, cluster, progress)
     except TrainingFailure as failure:
         return _fail(environment, progress, failure.code, failure.message, EXIT_DATA)
     except InvalidRequest as error:
@@ -36,11 +38,12 @@ def main() -> int:
     return 0
 
 
-def _run(environment: Environment, progress: Progress) -> None:
+def _run(environment: Environment, cluster: Cluster, progress: Progress) -> None:
     from modelmill_training.job import run  # so that a failing import is told as a failure too
 
-    manifest = run(environment, progress)
-    progress.log(f"{manifest.algorithm} is done in {progress.elapsed:.1f} s")
+    manifest = run(environment, cluster, progress)
+    what = manifest.algorithm if manifest else f"machine {cluster.rank + 1} of {len(cluster.addresses)}"
+    progress.log(f"{what} is done in {progress.elapsed:.1f} s")
 
 
 def _fail(environment: Environment, progress: Progress, code: str, message: str, exit_code: int) -> int:
@@ -56,4 +59,9 @@ if __name__ == "__main__":
     os.environ["KERAS_BACKEND"] = "tensorflow"
     # Imported only to recognise frames (by pyarrow, scikit-learn and Keras) and to draw pictures (by Keras).
     leave_out("pandas")
-    sys.exit(main())
+    code = main()
+    if CLUSTER_VARIABLE in os.environ:
+        # TensorFlow's connections to other machines can keep a process from ending by itself.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -47,6 +47,17 @@ class Environment:
         """Where the bundle goes."""
         return self.root / "model"
 
+    @property
+    def resource_file(self) -> Path:
+        """Which machines the job has."""
+        return self.root / "input/config/resourceconfig.json"
+
+    @property
+    def checkpoint_folder(self) -> Path | None:
+        """Where the job may keep its state for a later start of it, if anywhere."""
+        folder = self.root / "checkpoints"
+        return folder if folder.is_dir() else None
+
     def write_failure(self, code: str, message: str) -> None:
         """Leave the cause where SageMaker picks it up."""
         folder = self.root / "output"

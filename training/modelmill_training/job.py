@@ -2,6 +2,8 @@
 
 import importlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol, cast
 
@@ -10,8 +12,10 @@ from modelmill.jobs.catalogue import AUTO, resolve_hyperparameters
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import MODEL_FILE, Manifest
 from modelmill_training import bundle, report
+from modelmill_training.cluster import Cluster
 from modelmill_training.data import read_schema
 from modelmill_training.environment import Environment
+from modelmill_training.optimization.quantize import quantized
 from modelmill_training.outcome import Outcome
 from modelmill_training.progress import Progress
 
@@ -27,8 +31,10 @@ class Family(Protocol):
         """
 
 
-def run(environment: Environment, progress: Progress) -> Manifest:
-    """Train what spec.json asks for and leave the bundle in the model folder.
+def run(environment: Environment, cluster: Cluster, progress: Progress) -> Manifest | None:
+    """Train what spec.json asks for and leave the bundle in the model folder; None on machines that leave none.
+
+    All machines do the same, and what they train as well; only the chief of them writes.
 
     Raises:
         TrainingFailure: the data or what was asked for cannot give a model.
@@ -37,8 +43,24 @@ def run(environment: Environment, progress: Progress) -> Manifest:
     spec = read_spec(environment)
     schema = read_schema(environment.schema_file)
     family = cast("Family", importlib.import_module(f"modelmill_training.{spec.kind}.job"))
-    outcome = family.run(environment, spec, schema, progress)
-    return _save(environment, spec, outcome, progress)
+    with _together(cluster):
+        outcome = family.run(environment, spec, schema, progress)
+        if not cluster.chief:
+            return None
+        return _save(environment, spec, quantized(outcome, spec.optimize, progress), progress)
+
+
+@contextmanager
+def _together(cluster: Cluster) -> Iterator[None]:
+    """With the other machines, if there are any, until all are done."""
+    if not cluster.several:
+        yield
+        return
+    from modelmill_training.networks import devices  # imports TensorFlow
+
+    devices.join(cluster)
+    yield
+    devices.wait_for_all()
 
 
 def read_spec(environment: Environment) -> TrainingSpec:
@@ -86,6 +108,7 @@ def _save(environment: Environment, spec: TrainingSpec, outcome: Outcome, progre
         reference=outcome.reference,
         placement=outcome.placement,
         tuning=outcome.tuning,
+        optimization=outcome.optimization,
     )
     bundle.write_manifest(folder, manifest)
     return manifest

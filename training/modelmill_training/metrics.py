@@ -8,6 +8,7 @@ from sklearn import metrics as sk
 
 from modelmill.models.manifest import Task
 from modelmill_training.data import Floats, Integers
+from modelmill_training.parity import Outputs
 from modelmill_training.progress import finite
 
 # More classes would make a manifest that no person reads; the averages stay.
@@ -29,6 +30,13 @@ def evaluate(target: Floats | Integers, scores: Floats, labels: list[str] | None
     if len(target) == 0:
         return {}
     return regression(target, scores[:, 0]) if labels is None else classification(target, scores, labels)
+
+
+def score(task: Task, target: Floats | Integers, outputs: Outputs, labels: list[str] | None) -> float | None:
+    """Of a graph's outputs the metric that SCORE names."""
+    scores = outputs["value" if labels is None else "probabilities"].astype(np.float64)
+    value: float | None = evaluate(target, scores, labels).get(SCORE[task])
+    return value
 
 
 def regression(target: NDArray[Any], predicted: Floats) -> dict[str, Any]:

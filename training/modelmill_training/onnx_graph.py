@@ -1,5 +1,6 @@
 """Writing ONNX graphs node by node."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,19 @@ class GraphBuilder:
         self._constants.extend(graph.initializer)
         return str(graph.output[0].name)
 
+    def append(self, node: onnx.NodeProto) -> None:
+        """Append a node of another graph as it is."""
+        self._nodes.append(node)
+
+    def rewrite(self, graph: onnx.GraphProto) -> None:
+        """Put the nodes in the place of a graph's own; its constants stay as far as they are used."""
+        del graph.node[:]
+        graph.node.extend(self._nodes)
+        used = set(_names_read(graph))
+        kept = [tensor for tensor in graph.initializer if tensor.name in used]
+        del graph.initializer[:]
+        graph.initializer.extend([*kept, *self._constants])
+
     def subgraph(self, inputs: list[onnx.ValueInfoProto], outputs: list[onnx.ValueInfoProto]) -> onnx.GraphProto:
         """The nodes as the body of a node of another builder, whose names it may use; it needs a prefix of its own."""
         return helper.make_graph(self._nodes, f"{self._prefix}body", inputs, outputs, self._constants)
@@ -66,6 +80,15 @@ class GraphBuilder:
         graph = helper.make_graph(self._nodes, "modelmill", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="modelmill")
+
+
+def _names_read(graph: onnx.GraphProto) -> Iterator[str]:
+    """By nodes, those within other nodes included."""
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _names_read(attribute.g)
 
 
 def doubles(array: Any) -> NDArray[np.float64]:

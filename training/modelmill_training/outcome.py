@@ -5,6 +5,7 @@ from typing import Any
 
 from modelmill.models.signature import Signature
 from modelmill_training.data import Integers
+from modelmill_training.exam import Exam
 from modelmill_training.split import Split
 
 
@@ -12,7 +13,8 @@ from modelmill_training.split import Split
 class Outcome:
     """See `Manifest` for what the fields hold.
 
-    graph: the serialized ONNX model. files: further files of the bundle by name. report: see `report.write`.
+    graph: the serialized ONNX model. exam: what other forms of it are held against.
+    files: further files of the bundle by name. report: see `report.write`.
     split: which rows went where; `present_rows` [N] is the place of each in the dataset, `left_out` says how many
         rows of the dataset were not dealt, and why.
     """
@@ -20,6 +22,7 @@ class Outcome:
     algorithm: str
     hyperparameters: dict[str, Any]
     graph: bytes
+    exam: Exam
     signature: Signature
     labels: list[str] | None
     metrics: dict[str, dict[str, Any]]
@@ -36,3 +39,4 @@ class Outcome:
     profile: dict[str, Any] = field(default_factory=dict)
     leaderboard: list[dict[str, Any]] | None = None
     tuning: dict[str, Any] | None = None
+    optimization: dict[str, Any] | None = None

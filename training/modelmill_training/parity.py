@@ -1,6 +1,6 @@
 """The gate between training and the registry: the graph must predict what the trained model predicts."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,37 +8,46 @@ from numpy.typing import NDArray
 from modelmill_training.data import Floats
 from modelmill_training.failures import ParityFailed
 
-TOLERANCE = 1e-4
-REQUIRED_SHARE = 0.999
 MAX_ROWS = 10_000
 WORST_ROWS = 5
 
 type Outputs = dict[str, NDArray[Any]]
+type Report = dict[str, Any]
 
 
-def compare_probabilities(source: Floats, outputs: dict[str, NDArray[Any]], labels: list[str]) -> dict[str, Any]:
+class Bound(NamedTuple):
+    """How many rows must agree, and how well: a difference of probability, or in units of the target's spread."""
+
+    tolerance: float
+    share: float
+
+
+EXACT = Bound(tolerance=1e-4, share=0.999)
+
+
+def compare_probabilities(source: Floats, outputs: Outputs, labels: list[str], bound: Bound = EXACT) -> Report:
     """The parity report of a classifier; a flipped label counts only where the source's own margin says so."""
     errors = np.abs(outputs["probabilities"].astype(np.float64) - source).max(axis=1)
     ranked = np.sort(source, axis=1)
     margins = ranked[:, -1] - ranked[:, -2]
     expected = np.array(labels, dtype=object)[source.argmax(axis=1)]
-    flips = (outputs["label"] != expected) & (margins > TOLERANCE)
-    return _report(errors, flips, source, outputs["probabilities"])
+    flips = (outputs["label"] != expected) & (margins > bound.tolerance)
+    return _report(errors, flips, source, outputs["probabilities"], bound)
 
 
-def compare_values(source: Floats, outputs: dict[str, NDArray[Any]], deviation: float) -> dict[str, Any]:
+def compare_values(source: Floats, outputs: Outputs, deviation: float, bound: Bound = EXACT) -> Report:
     """The parity report of a regressor: errors in units of the target's deviation."""
     errors = np.abs(outputs["value"] - source)[:, 0]
-    return _report(errors / deviation, np.zeros(len(errors), dtype=bool), source, outputs["value"])
+    return _report(errors / deviation, np.zeros(len(errors), dtype=bool), source, outputs["value"], bound)
 
 
-def compare_vectors(source: Floats, outputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """The parity report of an encoder: of each vector the largest error of its numbers, its length being 1."""
-    errors: Floats = np.abs(outputs["vector"].astype(np.float64) - source).max(axis=1)
-    return _report(errors, np.zeros(len(errors), dtype=bool), source, outputs["vector"])
+def compare_vectors(source: Floats, outputs: Outputs, bound: Bound = EXACT) -> Report:
+    """The parity report of an encoder: how far each vector, whose length is 1, lies from the source's."""
+    errors: Floats = np.linalg.norm(outputs["vector"].astype(np.float64) - source, axis=1)
+    return _report(errors, np.zeros(len(errors), dtype=bool), source, outputs["vector"], bound)
 
 
-def compare_outputs(source: Outputs, outputs: Outputs, chosen: str, margins: Floats) -> dict[str, Any]:
+def compare_outputs(source: Outputs, outputs: Outputs, chosen: str, margins: Floats, bound: Bound = EXACT) -> Report:
     """The parity report of a model of several outputs, one of which is chosen by the others, the last one above all.
 
     Errors are in units of the output's spread, or relative where a value is larger than that.
@@ -49,9 +58,9 @@ def compare_outputs(source: Outputs, outputs: Outputs, chosen: str, margins: Flo
     """
     numbers = [name for name in source if name != chosen]
     errors: Floats = np.stack([_errors(source[name], outputs[name]) for name in numbers]).max(axis=0)
-    flips = (outputs[chosen] != source[chosen]) & (margins > TOLERANCE)
+    flips = (outputs[chosen] != source[chosen]) & (margins > bound.tolerance)
     theirs, ours = (np.reshape(each[numbers[-1]], (len(errors), -1)) for each in (source, outputs))
-    return _report(errors, flips, theirs, ours)
+    return _report(errors, flips, theirs, ours, bound)
 
 
 def spread(values: NDArray[Any]) -> float:
@@ -67,22 +76,24 @@ def _errors(source: NDArray[Any], graph: NDArray[Any]) -> Floats:
     return errors
 
 
-def compare_forecasts(source: dict[str, Floats], outputs: dict[str, NDArray[Any]], scale: Floats) -> dict[str, Any]:
+def compare_forecasts(source: dict[str, Floats], outputs: Outputs, scale: Floats, bound: Bound = EXACT) -> Report:
     """The parity report of a forecaster: of each window the largest error of all outputs, in units of scale [N, 1]."""
     errors: Floats = np.stack([np.abs(outputs[name] - array) / scale for name, array in source.items()]).max(
         axis=(0, 2)
     )
-    return _report(errors, np.zeros(len(errors), dtype=bool), source["values"], outputs["values"])
+    return _report(errors, np.zeros(len(errors), dtype=bool), source["values"], outputs["values"], bound)
 
 
-def _report(errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], graph: NDArray[Any]) -> dict[str, Any]:
+def _report(
+    errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], graph: NDArray[Any], bound: Bound
+) -> Report:
     errors = np.where(np.isfinite(errors), errors, np.finfo(np.float64).max)
-    within = float(np.mean((errors <= TOLERANCE) & ~flips))
+    within = float(np.mean((errors <= bound.tolerance) & ~flips))
     worst = np.argsort(-errors, kind="stable")[:WORST_ROWS]
     return {
-        "passed": within >= REQUIRED_SHARE,
+        "passed": within >= bound.share,
         "rows": len(errors),
-        "tolerance": TOLERANCE,
+        "tolerance": bound.tolerance,
         "within": within,
         "max_error": float(errors.max()),
         "label_flips": int(np.count_nonzero(flips)),
@@ -98,7 +109,7 @@ def _report(errors: Floats, flips: NDArray[np.bool_], source: NDArray[Any], grap
     }
 
 
-def require(report: dict[str, Any]) -> None:
+def require(report: Report) -> None:
     """Nothing, when the gate is passed.
 
     Raises:
@@ -107,6 +118,6 @@ def require(report: dict[str, Any]) -> None:
     if not report["passed"]:
         raise ParityFailed(
             f"The exported model agrees with the trained one on {report['within']:.2%} of {report['rows']} held-out "
-            f"rows, expected {REQUIRED_SHARE:.1%} within {TOLERANCE:g} (largest error {report['max_error']:.3g}, "
+            f"rows, expected {EXACT.share:.1%} within {EXACT.tolerance:g} (largest error {report['max_error']:.3g}, "
             f"{report['label_flips']} labels differ)."
         )

@@ -5,10 +5,12 @@ import math
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from pathlib import Path
 from typing import Any, Literal, TextIO
 
-Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "report", "save"]
+Phase = Literal["load", "prepare", "tune", "fit", "evaluate", "export", "parity", "optimize", "report", "save"]
 
 
 @dataclass(slots=True)
@@ -16,6 +18,8 @@ class Progress:
     """Writes one line per call, at once, so that people see it live; `phase` is the last one reported.
 
     curve: the metrics of each reported step since the last call without a step.
+    checkpoints: the folder in which fits keep their state, or None where nothing is kept.
+    chief: whether this machine, of several, is the one that keeps it.
     """
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
@@ -23,6 +27,12 @@ class Progress:
     algorithm: str | None = None
     phase: Phase = "load"
     curve: list[dict[str, Any]] = field(default_factory=list)
+    checkpoints: Path | None = None
+    chief: bool = True
+
+    def unheard(self) -> "Progress":
+        """One of which nobody reads what it writes, for fits that are a part of something else."""
+        return replace(self, stream=StringIO(), curve=[])
 
     def report(
         self,

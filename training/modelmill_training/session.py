@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,25 @@ def predict(session: Any, inputs: Inputs, chunk: int = 1000) -> dict[str, NDArra
     return {name: np.concatenate([part[place] for part in parts]) for place, name in enumerate(names)}
 
 
-def latency_us(session: Any, inputs: Inputs) -> float:
-    """Median microseconds of a run of one row."""
-    row = {name: array[:1] for name, array in inputs.items()}
+def latency_us(session: Any, inputs: Inputs, rows: int = 1) -> float:
+    """Median microseconds of a run of the first rows."""
+    feed = {name: array[:rows] for name, array in inputs.items()}
+    return round(_median_seconds(lambda: session.run(None, feed)) * 1e6, 1)
+
+
+def load_ms(model: bytes) -> float:
+    """Median milliseconds until there is a session."""
+    return round(_median_seconds(lambda: open_session(model)) * 1e3, 2)
+
+
+def _median_seconds(run: Callable[[], Any]) -> float:
     times: list[float] = []
     end = time.perf_counter() + MAX_SECONDS
     while len(times) < 3 or (len(times) < MAX_REPEATS and time.perf_counter() < end):
         started = time.perf_counter()
-        session.run(None, row)
+        run()
         times.append(time.perf_counter() - started)
-    return round(float(np.median(times)) * 1e6, 1)
+    return float(np.median(times))
 
 
 def resident_bytes() -> int:

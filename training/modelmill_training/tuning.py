@@ -192,7 +192,13 @@ class _Search:
                     raise Pruned
 
         try:
-            value = float(self._objective(trial.complete, report, _Limited(stream=StringIO(), clock=self._clock)))
+            value = float(
+                self._objective(
+                    trial.complete,
+                    report,
+                    _Limited(stream=StringIO(), clock=self._clock, checkpoints=self._progress.checkpoints),
+                )
+            )
             if not math.isfinite(value):
                 raise ValueError(f"the {self._metric} is {value}")
             trial.value = value

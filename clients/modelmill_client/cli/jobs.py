@@ -9,7 +9,7 @@ import typer
 
 from modelmill_client.cli.command import command
 from modelmill_client.cli.live import StatusLine, describe, describe_log
-from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split, show_tuning
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_optimization, show_split, show_tuning
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import plain
 from modelmill_client.errors import InvalidInput
@@ -100,13 +100,23 @@ def show_job(session: Session, job: dict[str, Any]) -> None:
             ("task", job.get("task")),
             ("algorithm", job.get("algorithm")),
             ("seed", job.get("seed")),
+            ("machine", _machine(job.get("compute"))),
             ("failure", f"{failure['code']}: {failure['message']}" if failure else None),
         )
     )
     show_leaderboard(session, job.get("leaderboard"))
     show_tuning(session, (job.get("tuning") or {}).get("result"))
     show_metrics(session, job.get("metrics"))
+    show_optimization(session, (job.get("optimize") or {}).get("result"))
     show_split(session, job)
+
+
+def _machine(compute: dict[str, Any] | None) -> str | None:
+    if not compute:
+        return None
+    spot = " (spot)" if compute.get("spot") else ""
+    count = f"{compute['instance_count']} × " if compute.get("instance_count", 1) > 1 else ""
+    return f"{count}{compute['instance_type']}{spot}, at most {compute['max_runtime_s']} s"
 
 
 def _list(session: Session) -> None:

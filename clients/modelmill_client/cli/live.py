@@ -13,15 +13,17 @@ from modelmill_client.cli.text import cell, numbers, plain
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+REASONS = {"interrupted": "interrupted, waits for another machine to go on"}
+
 
 def describe(job: dict[str, Any]) -> str:
     """The state in one line, such as `training · mlp fit 12/50 · loss 0.21 · val_loss 0.25`."""
     parts = [str(job["status"])]
     progress = job.get("progress") or {}
-    if job["status"] == "training" and progress.get("phase"):
+    if job.get("reason"):
+        parts.append(REASONS.get(job["reason"], job["reason"]))
+    elif job["status"] == "training" and progress.get("phase"):
         parts.append(describe_progress(progress))
-    elif job.get("reason"):
-        parts.append(str(job["reason"]))
     return plain(" · ".join(parts))
 
 

@@ -55,6 +55,24 @@ def show_tuning(session: Session, tuning: dict[str, Any] | None) -> None:
         session.say(f"tuned with {trials}; the best is trial {tuning['best']}: {values}")
 
 
+def show_optimization(session: Session, found: dict[str, Any] | None) -> None:
+    """Prints what became of the smaller form that was asked for, beside the model as it was trained."""
+    if not found:
+        return
+    before, after = found["before"], found["after"]
+    rows = {
+        "bytes": "model_bytes",
+        "ms to load": "load_ms",
+        "µs for one row": "latency_us",
+        f"µs for {found['batch_rows']} rows": "batch_latency_us",
+        f"{found['metric'] or 'metric'}, held out": "metric",
+    }
+    form = found["asked"]["quantize"]
+    names = ("optimization", "float32#", f"{form}#")
+    session.table(names, ((name, before[key], after[key]) for name, key in rows.items()))
+    session.say(f"{form} is kept" if found["kept"] else f"{form} is not kept: {found['reason']}")
+
+
 def _rounded(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from modelmill_client.cli.command import command
-from modelmill_client.cli.metrics import show_metrics
+from modelmill_client.cli.metrics import show_metrics, show_optimization
 from modelmill_client.cli.session import Session
 
 MOST_COLUMNS = 20
@@ -39,6 +39,7 @@ def _save(session: Session, found: dict[str, Any], model: str, version: int, fol
 def _show(session: Session, found: dict[str, Any], written: list[Path]) -> None:
     session.table(("warning", "what"), ((each["code"], each["message"]) for each in found["warnings"]))
     show_metrics(session, found["metrics"])
+    show_optimization(session, found.get("optimization"))
     _show_importance(session, found.get("feature_importance"), found.get("shap"))
     if found.get("clusters"):
         _show_clusters(session, found["clusters"])

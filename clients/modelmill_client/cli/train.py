@@ -41,6 +41,12 @@ def train(
     ] = None,
     tune_timeout: Annotated[int | None, typer.Option(help="Seconds that the search may take.")] = None,
     metric: Annotated[str | None, typer.Option(help="What the search is judged by, such as f1 or rmse.")] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="Keep the weights as int8 or float16, where the model is as good with them.")
+    ] = None,
+    max_metric_loss: Annotated[
+        float | None, typer.Option(help="What --quantize may cost of the metric on held-out rows; by default 0.01.")
+    ] = None,
     time: Annotated[
         str | None, typer.Option(help="Forecasting: the column of timestamps; by default the only one.")
     ] = None,
@@ -49,6 +55,15 @@ def train(
     base_model: Annotated[
         str | None, typer.Option(help="Texts: what bert starts from, by id or name; see `modelmill base-models`.")
     ] = None,
+    instance_type: Annotated[
+        str | None,
+        typer.Option(help="The machine to train on, one that `modelmill usage` lists; by default one that suits."),
+    ] = None,
+    instance_count: Annotated[int | None, typer.Option(min=1, help="Machines that train a net together.")] = None,
+    spot: Annotated[
+        bool, typer.Option("--spot", help="On cheaper capacity that may be taken away; the job then goes on elsewhere.")
+    ] = False,
+    max_runtime: Annotated[int | None, typer.Option(help="Seconds after which the job is stopped.")] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Follow the job to its end.")] = False,
 ) -> None:
     """Train a model on a dataset."""
@@ -63,7 +78,14 @@ def train(
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,
         promote=True if promote else None,
         seed=seed,
-        tuning=_tuning(trials, tune_timeout, metric),
+        tuning=_asked(trials=trials, timeout_s=tune_timeout, metric=metric),
+        compute=_asked(
+            instance_type=instance_type,
+            instance_count=instance_count,
+            spot=spot or None,
+            max_runtime_s=max_runtime,
+        ),
+        optimize=_optimize(quantize, max_metric_loss),
         time=time,
         series=series,
         horizon=horizon,
@@ -85,10 +107,15 @@ def _names(line: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
-def _tuning(trials: int | None, timeout: int | None, metric: str | None) -> dict[str, Any] | None:
-    """What is asked of the search; any of its options starts one."""
-    asked = {"trials": trials, "timeout_s": timeout, "metric": metric}
-    return {name: value for name, value in asked.items() if value is not None} or None
+def _asked(**options: Any) -> dict[str, Any] | None:
+    """The options that were given, if any."""
+    return {name: value for name, value in options.items() if value is not None} or None
+
+
+def _optimize(quantize: str | None, loss: float | None) -> dict[str, Any] | None:
+    if quantize is None and loss is not None:
+        raise InvalidInput("--max-metric-loss is for --quantize int8 or --quantize float16, which is not given")
+    return _asked(quantize=quantize, max_metric_loss=loss)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from modelmill_client.cli.columns import history_columns
-from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_split
+from modelmill_client.cli.metrics import show_leaderboard, show_metrics, show_optimization, show_split
 from modelmill_client.cli.session import Session
 from modelmill_client.cli.text import cell
 
@@ -41,6 +41,7 @@ def show_version(session: Session, version: dict[str, Any]) -> None:
         session.table(("not used", "why"), ((d["column"], d["reason"]) for d in version["dropped"]))
     show_leaderboard(session, version.get("leaderboard"))
     show_metrics(session, version.get("metrics"))
+    show_optimization(session, version.get("optimization"))
     show_split(session, version)
 
 

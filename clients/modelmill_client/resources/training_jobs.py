@@ -30,6 +30,8 @@ class TrainingJobs:
         promote: bool | None = None,
         seed: int | None = None,
         tuning: Mapping[str, Any] | None = None,
+        compute: Mapping[str, Any] | None = None,
+        optimize: Mapping[str, Any] | None = None,
         time: str | None = None,
         series: str | None = None,
         horizon: int | None = None,
@@ -38,8 +40,10 @@ class TrainingJobs:
     ) -> Json:
         """Starts a training job; what is None is left to the server: the dataset's target, all features, a choice of
         algorithms. `tuning`, such as `{"trials": 30, "timeout_s": 600, "metric": "f1"}` or `{}`, searches for the
-        hyper-parameters that are not given. `time`, `series` and `horizon` are for forecasting, `base_model` is the
-        id of what `bert` starts from.
+        hyper-parameters that are not given. `compute`, such as `{"instance_type": "ml.m5.xlarge",
+        "max_runtime_s": 600}`, is the machine to train on. `optimize`, such as `{"quantize": "int8",
+        "max_metric_loss": 0.01}`, keeps a smaller form of the model where it is as good. `time`, `series` and `horizon`
+        are for forecasting, `base_model` is the id of what `bert` starts from.
         """
         optional = {
             "target": target,
@@ -50,6 +54,8 @@ class TrainingJobs:
             "promote": promote,
             "seed": seed,
             "tuning": dict(tuning) if tuning is not None else None,
+            "compute": dict(compute) if compute is not None else None,
+            "optimize": dict(optimize) if optimize is not None else None,
             "time": time,
             "series": series,
             "horizon": horizon,

@@ -55,6 +55,7 @@ def make(state: Path, logs: Path, endpoint: str, jobs_at_once: int) -> tuple[Loc
         changed=lambda _: None,
         printed=lambda *_: None,
         slots=threading.Semaphore(jobs_at_once),
+        interrupts=faults.interrupts,
     )
     around.logs.mkdir(parents=True, exist_ok=True)
     sagemaker = SageMaker(around, journal, faults)

@@ -55,15 +55,14 @@ def ensure_key(table: str, workspace: Workspace, dynamodb: Any) -> str:
 
 def expire_objects(bucket: Resource, s3: Any) -> None:
     """Do once what S3's lifecycle rules do daily: delete what is older than a rule of the bucket allows."""
-    rules = bucket.properties.get("LifecycleConfiguration", {}).get("Rules", [])
-    ages = [int(rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule and "Prefix" not in rule]
-    if not ages:
-        return
-    oldest = datetime.now(UTC) - timedelta(days=min(ages))
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name)
-    for found in [found for page in pages for found in page.get("Contents", [])]:
-        if found["LastModified"] < oldest:
-            s3.delete_object(Bucket=bucket.name, Key=found["Key"])
+    for rule in bucket.properties.get("LifecycleConfiguration", {}).get("Rules", []):
+        if "ExpirationInDays" not in rule:
+            continue
+        oldest = datetime.now(UTC) - timedelta(days=int(rule["ExpirationInDays"]))
+        pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket.name, Prefix=rule.get("Prefix", ""))
+        for found in [found for page in pages for found in page.get("Versions", [])]:
+            if found["LastModified"] < oldest:
+                s3.delete_object(Bucket=bucket.name, Key=found["Key"], VersionId=found["VersionId"])
 
 
 def _load(path: Path) -> ModuleType:

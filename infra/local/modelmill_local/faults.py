@@ -18,13 +18,15 @@ class Faults:
     """What is to fail or to get lost. Set as a whole:
 
     `{"fail": [{"operation": "CreateTrainingJob", "code": "ResourceLimitExceeded", "times": 2}],
-    "lose": ["s3", "sagemaker", "sqs"]}`: the next two calls fail; no event of those services is delivered.
+    "lose": ["s3", "sagemaker", "sqs"], "interrupt": ["modelmill-job-…-1"]}`: the next two calls fail; no event of
+    those services is delivered; the machine of that spot job is taken away once.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._fail: dict[str, list[Failure]] = {}
         self._lose: frozenset[str] = frozenset()
+        self._interrupt: list[str] = []
 
     def set(self, given: dict[str, Any]) -> None:
         """Replace all faults. Raises: KeyError, TypeError, ValueError where `given` has another form."""
@@ -35,6 +37,7 @@ class Faults:
         with self._lock:
             self._fail = fail
             self._lose = frozenset(given.get("lose", []))
+            self._interrupt = list(given.get("interrupt", []))
 
     def next_failure(self, operation: str) -> Failure | None:
         """The error for this call, used up by asking."""
@@ -46,8 +49,16 @@ class Faults:
         """Whether that service's events get lost."""
         return service in self._lose
 
+    def interrupts(self, job: str) -> bool:
+        """Whether that training job's machine is taken away, used up by asking."""
+        with self._lock:
+            if job not in self._interrupt:
+                return False
+            self._interrupt.remove(job)
+            return True
+
     def describe(self) -> dict[str, Any]:
         """What is still to come."""
         with self._lock:
             fail = {operation: [failure.code for failure in left] for operation, left in self._fail.items() if left}
-            return {"fail": fail, "lose": sorted(self._lose)}
+            return {"fail": fail, "lose": sorted(self._lose), "interrupt": list(self._interrupt)}

@@ -5,6 +5,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from modelmill_local.s3_folders import SyncedFolder, download, split_uri
+
 MOUNT = "/opt/ml"
 _SCRIPTS = (".py", ".sh")
 
@@ -14,23 +16,30 @@ class DataDownloadError(Exception):
 
 
 class TrainingFolder:
-    """One job's /opt/ml, at a place of its own on this machine."""
+    """One host's /opt/ml of a job on several `hosts`, at a place of its own on this machine."""
 
-    def __init__(self, root: Path, request: dict[str, Any], s3: Any) -> None:
+    def __init__(self, root: Path, request: dict[str, Any], s3: Any, host: str, hosts: list[str]) -> None:
         self.root = root
+        self._host, self._hosts = host, hosts
         self._request = request
         self._s3 = s3
+        self.checkpoints: SyncedFolder | None = None
+        if config := request.get("CheckpointConfig"):
+            place = Path(self.localize(config.get("LocalPath", f"{MOUNT}/checkpoints")))
+            self.checkpoints = SyncedFolder(s3, config["S3Uri"], place)
 
     def fill(self) -> None:
         """Write the configuration and download every channel. Raises: DataDownloadError, botocore's errors."""
-        for name in ("model", "output/data", "input/config", "input/data", "checkpoints"):
+        for name in ("model", "output/data", "input/config", "input/data"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         channels = self._request.get("InputDataConfig", [])
         self._configure("hyperparameters", self._request.get("HyperParameters", {}))
         self._configure("inputdataconfig", {c["ChannelName"]: {"TrainingInputMode": "File"} for c in channels})
-        self._configure("resourceconfig", _hosts(self._request["ResourceConfig"].get("InstanceType", "local")))
+        self._configure("resourceconfig", self._resources())
         for channel in channels:
             self._download(channel["ChannelName"], channel["DataSource"]["S3DataSource"]["S3Uri"])
+        if self.checkpoints is not None:
+            self.checkpoints.fill()
 
     def localize(self, text: str) -> str:
         """The text with paths under /opt/ml turned into paths of this folder."""
@@ -53,20 +62,22 @@ class TrainingFolder:
     def _configure(self, name: str, content: dict[str, Any]) -> None:
         (self.root / "input" / "config" / f"{name}.json").write_text(json.dumps(content), "utf-8")
 
+    def _resources(self) -> dict[str, Any]:
+        instance_type, name = self._request["ResourceConfig"].get("InstanceType", "local"), "homogeneousCluster"
+        return {
+            "current_host": self._host,
+            "current_instance_type": instance_type,
+            "current_group_name": name,
+            "hosts": self._hosts,
+            "instance_groups": [{"instance_group_name": name, "instance_type": instance_type, "hosts": self._hosts}],
+            "network_interface_name": "lo",
+        }
+
     def _download(self, channel: str, uri: str) -> None:
-        bucket, prefix = split_uri(uri)
-        folder = self.root / "input" / "data" / channel
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
-        if not keys:
+        paths = download(self._s3, uri, self.root / "input" / "data" / channel)
+        if not paths:
             raise DataDownloadError(f"Data download failed:S3 key: {uri} matched no files on s3")
-        for key in keys:
-            name = _local_name(key, prefix)
-            path = (folder / name).resolve()
-            if name.endswith("/") or not path.is_relative_to(folder.resolve()):
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._s3.download_file(bucket, key, str(path))
+        for path in paths:
             self._localize_script(path)
 
     def _localize_script(self, path: Path) -> None:
@@ -90,29 +101,3 @@ class TrainingFolder:
                     tar.add(folder / name, name)
             self._s3.upload_file(str(archive), *split_uri(target))
         return target
-
-
-def _hosts(instance_type: str) -> dict[str, Any]:
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
-    return {
-        "current_host": "algo-1",
-        "current_instance_type": instance_type,
-        "current_group_name": group["instance_group_name"],
-        "hosts": ["algo-1"],
-        "instance_groups": [group],
-        "network_interface_name": "lo",
-    }
-
-
-def _local_name(key: str, prefix: str) -> str:
-    """Where an object lies in its channel: a prefix is a folder, or the beginning of file names."""
-    folder = prefix.rstrip("/") + "/"
-    if not key.startswith(folder):
-        folder = prefix[: prefix.rfind("/") + 1]
-    return key[len(folder) :]
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of an s3:// address."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
@@ -15,17 +14,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from modelmill_local.intrinsics import REGION
 from modelmill_local.training_folder import DataDownloadError, TrainingFolder
+from modelmill_local.training_machines import GRACE_SECONDS, Machines
 from modelmill_local.training_process import TrainingProcess
 
 log = logging.getLogger(__name__)
 
-_GRACE_SECONDS = 10.0
 _LOOK_SECONDS = 0.2
+_SYNC_SECONDS = 0.5
 _MESSAGES = {
     "Starting": "Starting the training job",
     "Downloading": "Downloading input data",
     "Training": "Training image download completed. Training in progress.",
     "Uploading": "Uploading generated training model",
+    "Interrupted": "Managed spot training was interrupted; the job starts again when there is capacity",
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
@@ -47,6 +48,7 @@ class Surroundings:
     changed: Callable[[Record], None]
     printed: Callable[[str, list[tuple[int, str]]], None]
     slots: threading.Semaphore
+    interrupts: Callable[[str], bool]
 
 
 class TrainingJob:
@@ -57,8 +59,10 @@ class TrainingJob:
         self._around = around
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._process: TrainingProcess | None = None
+        self._machines: Machines | None = None
         self._abandoned = False
+        self._interrupted = False
+        self._synced = 0.0
 
     @property
     def name(self) -> str:
@@ -85,11 +89,11 @@ class TrainingJob:
         return True
 
     def abandon(self) -> None:
-        """Kill its process and change nothing more: the local cloud is going down."""
+        """Kill its processes and change nothing more: the local cloud is going down."""
         self._abandoned = True
         self._stop.set()
-        if self._process is not None:
-            self._process.kill()
+        if self._machines is not None:
+            self._machines.kill()
 
     def fail(self, reason: str) -> None:
         """End it as failed."""
@@ -120,68 +124,93 @@ class TrainingJob:
         while not self._around.slots.acquire(timeout=_LOOK_SECONDS):
             if self._stop.is_set():
                 return self.move("Stopped", "Stopped")
-        folder = TrainingFolder(self._around.work / self.name, self._record, self._around.clients("s3"))
+        machines = Machines(self._around.work / self.name, self._record, self._around.clients("s3"))
+        self._machines = machines
         try:
-            self._train(folder)
+            self._train(machines)
         except DataDownloadError as error:
             self.fail(f"ClientError: {error}")
         except (OSError, BotoCoreError, ClientError) as error:
             log.warning("%s: %s", self.name, error)
             self.fail(f"InternalServerError: We encountered an internal error. Please try again. ({error})")
         finally:
-            shutil.rmtree(folder.root, ignore_errors=True)
+            machines.clear()
             self._around.slots.release()
         return None
 
-    def _train(self, folder: TrainingFolder) -> None:
-        if self._stop.is_set():
-            return self.move("Stopped", "Stopped")
-        self.move("InProgress", "Downloading")
-        folder.fill()
-        if self._stop.is_set():
-            return self.move("Stopped", "Stopped")
-        started = time.time()
-        with self._lock:
-            self._record["TrainingStartTime"] = started
-        self.move("InProgress", "Training")
-        code, overtime = self._execute(folder, started)
+    def _train(self, machines: Machines) -> None:
+        trained = 0.0
+        while not self._stop.is_set():
+            self.move("InProgress", "Downloading")
+            machines.fill()
+            if self._stop.is_set():
+                break
+            started = time.time()
+            with self._lock:
+                self._record.setdefault("TrainingStartTime", started)
+            self.move("InProgress", "Training")
+            code, overtime = self._execute(machines, started, trained)
+            if not self._interrupted:
+                return self._end(machines, code, overtime)
+            trained += time.time() - started
+            self._change(machines)
+        return self.move("Stopped", "Stopped")
+
+    def _change(self, machines: Machines) -> None:
+        """What is not in S3 is lost."""
+        self.move("InProgress", "Interrupted")
+        machines.clear()
+        self._interrupted = False
+        self.move("InProgress", "Starting")
+
+    def _end(self, machines: Machines, code: int, overtime: bool) -> None:
         if self._stop.is_set() or overtime:
-            end = "MaxRuntimeExceeded" if overtime else "Stopped"
-            self._upload(folder)
-            return self.move("Stopped", end)
+            self._upload(machines)
+            return self.move("Stopped", "MaxRuntimeExceeded" if overtime else "Stopped")
         if code != 0:
-            return self.fail(f"AlgorithmError: {folder.failure()}, exit code: {code}")
+            return self.fail(f"AlgorithmError: {machines.failure()}, exit code: {code}")
         self.move("InProgress", "Uploading")
-        self._upload(folder)
+        self._upload(machines)
         return self.move("Completed", "Completed")
 
-    def _upload(self, folder: TrainingFolder) -> None:
-        address = folder.upload(self.name)
+    def _upload(self, machines: Machines) -> None:
+        address = machines.upload(self.name)
         with self._lock:
             self._record["ModelArtifacts"] = {"S3ModelArtifacts": address}
 
-    def _execute(self, folder: TrainingFolder, started: float) -> tuple[int, bool]:
-        """Run the start script; its exit code, and whether it ran out of time."""
+    def _execute(self, machines: Machines, started: float, trained: float) -> tuple[int, bool]:
+        """Run the start script, which earlier machines have run for some seconds; its exit code, and whether it ran
+        out of time.
+        """
         algorithm = self._record["AlgorithmSpecification"]
         command = [*algorithm.get("ContainerEntrypoint", ["train"]), *algorithm.get("ContainerArguments", [])]
-        deadline = started + self._record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
-        stream = f"{self.name}/algo-1-{int(started)}"
-        process = TrainingProcess([folder.localize(part) for part in command], folder.root, self._environment(folder))
-        self._process = process
+        deadline = started - trained + self._record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
 
-        def tick() -> None:
+        def tick(process: TrainingProcess, host: str) -> None:
             if self._abandoned:
                 process.kill()
-            elif self._stop.is_set() or time.time() > deadline:
-                process.terminate(_GRACE_SECONDS)
+            elif self._stop.is_set() or time.time() > deadline or self._is_interrupted():
+                process.terminate(GRACE_SECONDS)
+            if host == machines.hosts[0] and not self._interrupted and time.monotonic() - self._synced > _SYNC_SECONDS:
+                machines.sync()
+                self._synced = time.monotonic()
 
-        def keep(lines: list[tuple[int, str]]) -> None:
-            with (self._around.logs / f"{self.name}.log").open("a", encoding="utf-8") as file:
+        def keep(host: str, lines: list[tuple[int, str]]) -> None:
+            name = self.name if host == machines.hosts[0] else f"{self.name}.{host}"
+            with (self._around.logs / f"{name}.log").open("a", encoding="utf-8") as file:
                 file.writelines(f"{text}\n" for _, text in lines)
-            self._around.printed(stream, lines)
+            self._around.printed(f"{self.name}/{host}-{int(started)}", lines)
 
-        code = process.follow(keep, tick)
+        code = machines.execute(command, self._environment, keep, tick)
+        if not self._interrupted:
+            machines.sync()
         return code, not self._stop.is_set() and time.time() > deadline
+
+    def _is_interrupted(self) -> bool:
+        """Whether the machine of a spot job is taken away."""
+        spot = self._record.get("EnableManagedSpotTraining", False)
+        self._interrupted = self._interrupted or (spot and self._around.interrupts(self.name))
+        return self._interrupted
 
     def _environment(self, folder: TrainingFolder) -> dict[str, str]:
         """What a container would see: nothing of this machine's settings, no credentials."""

@@ -34,7 +34,7 @@ def read_settings[Settings](kind: type[Settings], environment: Mapping[str, str]
 
 
 class ApiSettings(NamedTuple):
-    """The control plane."""
+    """The control plane; `instance_types` are separated by commas."""
 
     table: str
     store_bucket: str
@@ -49,6 +49,9 @@ class ApiSettings(NamedTuple):
     max_model_uploads: int
     max_model_bytes: int
     max_monthly_predictions: int
+    instance_types: str
+    max_training_instances: int
+    max_training_seconds: int
     cors_origin: str
 
 
@@ -75,10 +78,9 @@ class DispatchSettings(NamedTuple):
     store_bucket: str
     stack: str
     training_role_arn: str
-    training_image: str
+    training_image_cpu: str
+    training_image_gpu: str
     training_code: str
-    instance_type: str
-    max_training_seconds: int
 
 
 class TrackSettings(NamedTuple):

@@ -36,6 +36,7 @@ def outcome_of(
         algorithm=trained.algorithm,
         hyperparameters=trained.hyperparameters,
         graph=trained.graph,
+        exam=trained.exam,
         signature=signature,
         labels=samples.labels or None,
         metrics=trained.metrics,

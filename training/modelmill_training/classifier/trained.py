@@ -1,19 +1,21 @@
 """One algorithm trained, evaluated, exported and held against its own graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnx
 
 from modelmill.jobs.spec import TrainingSpec
 from modelmill_training import bundle, parity, session
 from modelmill_training.classifier import Labelled, Model, Request, Samples, builder
 from modelmill_training.classifier import report as reports
 from modelmill_training.data import Floats, Integers
-from modelmill_training.metrics import evaluate
+from modelmill_training.exam import Exam
+from modelmill_training.metrics import SCORE, evaluate, score
 from modelmill_training.onnx_graph import GraphBuilder, write_classes
+from modelmill_training.optimization.simplify import serialized
+from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
 from modelmill_training.split import sample
 
@@ -22,7 +24,7 @@ MAX_PARITY_ITEMS = 1_000
 REFERENCE_ITEMS = 50
 CHUNK = 32
 
-type Compare = Callable[[Floats, dict[str, Any]], dict[str, Any]]
+type Compare = Callable[[Floats, Outputs, Bound], Report]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Trained:
     hyperparameters: dict[str, Any]
     model: Model
     graph: bytes
+    exam: Exam
     metrics: dict[str, dict[str, Any]]
     parity: dict[str, Any]
     placement: dict[str, Any]
@@ -105,9 +108,9 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
     graph = _export(samples, model)
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    agreement, placement = check_graph(
-        samples, model, graph, spec.seed, lambda source, outputs: _compare(samples, source, outputs)
-    )
+    instances, items = reference_items(samples, spec.seed)
+    exam = _exam(samples, model, spec, items)
+    agreement, placement = exam.check(graph)
     parity.require(agreement)
     progress.report("report")
     return Trained(
@@ -115,10 +118,11 @@ def finish(samples: Samples, spec: TrainingSpec, fitted: Fitted, progress: Progr
         hyperparameters=fitted.request.hyperparameters,
         model=model,
         graph=graph,
+        exam=exam,
         metrics=metrics,
         parity=agreement,
         placement=placement,
-        reference=reference(samples, model, spec.seed),
+        reference={"rows": instances, "scores": model.predict(items).tolist()},
         libraries=module.LIBRARIES,
         report=reports.build(spec, algorithm, samples, metrics, curve, scores["test"]),
     )
@@ -150,37 +154,52 @@ def _scores(samples: Samples, model: Model, seed: int) -> dict[str, tuple[Intege
 def _export(samples: Samples, model: Model) -> bytes:
     graph, given = GraphBuilder(), samples.graph_input()
     outputs = write_classes(graph, model.write(graph, given.name), samples.labels)
-    built = graph.build([given], outputs)
-    onnx.checker.check_model(built)
-    return bytes(built.SerializeToString())
+    return serialized(graph.build([given], outputs))
 
 
-def _compare(samples: Samples, source: Floats, outputs: dict[str, Any]) -> dict[str, Any]:
-    return parity.compare_probabilities(source, outputs, samples.labels)
+def _exam(samples: Samples, model: Model, spec: TrainingSpec, reference: Any) -> Exam:
+    def compare(source: Floats, outputs: Outputs, bound: Bound) -> Report:
+        return parity.compare_probabilities(source, outputs, samples.labels, bound)
+
+    def scored(rows: Integers, outputs: Outputs) -> float | None:
+        return score(spec.task, samples.target[rows], outputs, samples.labels)
+
+    return exam_of(samples, model, spec.seed, reference, compare, SCORE[spec.task], scored)
 
 
-def check_graph(
-    samples: Samples, model: Model, graph: bytes, seed: int, compare: Compare
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parity report on held-out items, and what a run costs; `compare` is given the model's and the graph's."""
+def exam_of(
+    samples: Samples,
+    model: Model,
+    seed: int,
+    reference: Any,
+    compare: Compare,
+    metric: str | None = None,
+    scored: Callable[[Integers, Outputs], float | None] = lambda *_: None,
+) -> Exam:
+    """On held-out items; `reference` are those of the manifest, `scored` gives the metric of the graph's outputs."""
     held_out = np.concatenate([samples.split.test, samples.split.validation])
     rows, name = sample(held_out, MAX_PARITY_ITEMS, seed), samples.graph_input().name
-    before = session.resident_bytes()
-    opened = session.open_session(graph)
-    parts = [
-        session.predict(opened, {name: samples.feed(model, samples.take(rows[start : start + CHUNK]))})
-        for start in range(0, len(rows), CHUNK)
-    ]
-    outputs = {each: np.concatenate([part[each] for part in parts]) for each in parts[0]}
-    memory = max(0, session.resident_bytes() - before)
-    agreement = compare(model.predict(samples.take(rows)), outputs)
-    for entry in agreement["worst"]:
-        entry["row"] = int(samples.present_rows[rows[entry["row"]]])
-    latency = session.latency_us(opened, {name: samples.feed(model, samples.take(rows[:1]))})
-    return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
+    source = model.predict(samples.take(rows))
+
+    def feeds() -> Iterator[session.Inputs]:
+        for start in range(0, len(rows), CHUNK):
+            yield {name: samples.feed(model, samples.take(rows[start : start + CHUNK]))}
+
+    def compared(outputs: Outputs, bound: Bound) -> Report:
+        agreement = compare(source, outputs, bound)
+        for entry in agreement["worst"]:
+            entry["row"] = int(samples.present_rows[rows[entry["row"]]])
+        return agreement
+
+    return Exam(
+        feeds=feeds,
+        compare=compared,
+        reference={name: samples.feed(model, reference)},
+        metric=metric,
+        score=lambda outputs: scored(rows, outputs),
+    )
 
 
-def reference(samples: Samples, model: Model, seed: int) -> dict[str, Any]:
-    """Some items as clients send them, and what the model says of each."""
-    instances, items = samples.reference(sample(samples.split.train, REFERENCE_ITEMS, seed))
-    return {"rows": instances, "scores": model.predict(items).tolist()}
+def reference_items(samples: Samples, seed: int) -> tuple[list[dict[str, Any]], Any]:
+    """The manifest's reference rows, as clients send them, and the items that they are."""
+    return samples.reference(sample(samples.split.train, REFERENCE_ITEMS, seed))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -42,11 +43,13 @@ def fit(request: Request, build: Callable[[Request], Any]) -> Network:
     net = build(request)
     trainer = Trainer(
         net,
-        optimizers.optimizer(given, len(request.train.target)),
+        partial(optimizers.optimizer, given, len(request.train.target)),
         classes=request.classes,
+        identity={"algorithm": build.__module__, **given},
         weights=class_weights(request.train.target, request.classes, given["class_weight"]),
         evaluation_batch=EVALUATION_BATCH,
-        prepare=augment(given["augmentation"]),
+        half_precision=True,
+        vary=augment(given["augmentation"]),
     )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     trainer.fit(_examples(request.train), _examples(request.validation), schedule, request.progress, request.report)

@@ -5,23 +5,24 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from modelmill_training.data import Floats, Integers, Matrix
 from modelmill_training.failures import TrainingFailure
+from modelmill_training.networks import devices, precision
+from modelmill_training.networks.checkpoints import Keeper
+from modelmill_training.networks.shuffling import shuffled
+from modelmill_training.networks.state import FitState
+from modelmill_training.networks.steps import Steps
 from modelmill_training.progress import Progress
 
 EVALUATION_BATCH = 4096
-
-# Batches among whose rows sequences of like length are sought.
-POOL = 50
 
 # Long trainings tell only about this many epochs.
 MAX_REPORTS = 500
@@ -59,34 +60,35 @@ class Trainer:
 
     Args:
         net: called with a batch of features, gives probabilities [N, classes] or values [N, outputs].
-        optimizer: a Keras optimizer.
+        optimizer: makes a Keras optimizer.
         classes: how many there are, 0 for values.
         weights: [classes] what an error on each class counts, or None where all count alike.
         evaluation_batch: rows that are evaluated at once.
-        prepare: what a batch of training inputs goes through before the net sees it, such as augmentation.
+        half_precision: whether all inputs are numbers that half precision holds; it is used where GPUs gain from it.
+        identity: what tells this net and its training from others; hyper-parameters, above all.
+        prepare: what every batch of inputs goes through before the net sees it.
+        vary: what batches of training inputs go through then, such as augmentation; given the batch and a seed [2] of
+            its own.
     """
 
     def __init__(
         self,
         net: Any,
-        optimizer: Any,
+        optimizer: Callable[[], Any],
         *,
         classes: int,
+        identity: Mapping[str, Any],
         weights: Floats | None = None,
         evaluation_batch: int = EVALUATION_BATCH,
+        half_precision: bool = False,
         prepare: Callable[[Any], Any] = lambda inputs: inputs,
+        vary: Callable[[Any, Any], Any] = lambda inputs, _seed: inputs,
     ) -> None:
         self._net = net
-        self._optimizer = optimizer
-        self._classification = bool(classes)
-        self._weights = None if weights is None else tf.constant(weights, tf.float32)
-        self._evaluation_batch = evaluation_batch
-        self._prepare = prepare
-        losses = keras.losses
-        self._loss = losses.SparseCategoricalCrossentropy() if classes else losses.MeanSquaredError()
-        optimizer.build(net.trainable_variables)
-        self._train_epoch = tf.function(self._epoch, reduce_retracing=True)
-        self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
+        self._policy = precision.policy_of_this_machine() if half_precision else precision.SINGLE
+        self._identity = {**identity, "precision": self._policy}
+        self._trained, self._optimizer = devices.replicated(net, optimizer, self._policy)
+        self._steps = Steps(self._trained, self._optimizer, classes, weights, evaluation_batch, prepare, vary)
 
     def fit(
         self,
@@ -98,6 +100,8 @@ class Trainer:
     ) -> None:
         """Train the net in place; the weights of the best epoch stay when there is a patience.
 
+        Where an earlier run of the job was ended within this fit, it goes on after the last epoch that was kept.
+
         Args:
             train: what is learned from.
             validation: what the best epoch is chosen by; may be empty.
@@ -108,113 +112,64 @@ class Trainer:
         Raises:
             TrainingFailure: the loss is no longer a number.
         """
-        random = np.random.default_rng(schedule.seed)
         arrays, held_out = self._tensors(train), self._tensors(validation)
-        best = _Best(self._net, schedule.patience if len(validation.target) else 0)
+        state = FitState(self._trained, self._optimizer, schedule.patience if len(validation.target) else 0)
+        keeper = self._keeper(train, validation, schedule, progress)
+        if found := keeper.found():
+            state.load(*found)
+            what = "is over" if state.done else "goes on"
+            progress.log(f"the fit {what} after epoch {len(state.history)} of an earlier run of this job")
+        if self._policy != precision.SINGLE:
+            progress.log(f"trains with {self._policy}")
         end = math.inf if schedule.seconds is None else time.monotonic() + schedule.seconds
         for epoch in range(1, schedule.epochs + 1):
-            order = tf.constant(_order(train, schedule.batch_size, random).astype(np.int32))
-            metrics = self._named(self._train_epoch(*arrays, order, tf.constant(schedule.batch_size)))
-            if len(validation.target):
-                metrics |= self._named(self._evaluate(*held_out), "val_")
-            _require_number(metrics["loss"], epoch)
+            if epoch > len(state.history):
+                self._learn(train, arrays, held_out, schedule, state)
+                if keeper.due():
+                    keeper.keep(*state.dump())
+            metrics, plain_loss = state.history[epoch - 1]
             if epoch % max(1, schedule.epochs // MAX_REPORTS) == 0 or epoch == schedule.epochs:
                 progress.report("fit", epoch, schedule.epochs, metrics)
-            if report is not None and len(validation.target):
-                report(epoch, metrics["val_loss"] - float(sum(self._net.losses)))
-            if best.exhausted(metrics.get("val_loss")) or time.monotonic() > end:
+            if report is not None and plain_loss is not None:
+                report(epoch, plain_loss)
+            if epoch == len(state.history) and (state.done or state.exhausted or time.monotonic() > end):
                 break
-        best.restore()
+        if not state.done:
+            state.finish()
+            keeper.keep(*state.dump())
+        if self._trained is not self._net:
+            self._net.set_weights(self._trained.get_weights())
+
+    def _learn(self, train: Examples, arrays: Any, held_out: Any, schedule: Schedule, state: FitState) -> None:
+        """One more epoch."""
+        epoch, batch = len(state.history) + 1, max(schedule.batch_size, self._steps.replicas)
+        order = shuffled(len(train.target), train.lengths, batch, schedule.seed, epoch).astype(np.int32)
+        if len(order) % batch < self._steps.replicas:
+            # Too few rows are left for all replicas to get one, as they must.
+            order = order[: len(order) - len(order) % batch]
+        seed = tf.constant([schedule.seed, epoch], tf.int32)
+        metrics = self._named(self._steps.train_epoch(*arrays, tf.constant(order), tf.constant(batch), seed))
+        _require_number(metrics["loss"], epoch)
+        if not len(held_out[1]):
+            state.add(metrics, None)
+            return
+        metrics |= self._named(self._steps.evaluate(*held_out), "val_")
+        state.add(metrics, metrics["val_loss"] - float(sum(self._trained.losses)))
+
+    def _keeper(self, train: Examples, validation: Examples, schedule: Schedule, progress: Progress) -> Keeper:
+        identity = self._identity | {
+            "replicas": self._steps.replicas,
+            "schedule": asdict(replace(schedule, seconds=None)),
+        }
+        return Keeper(progress, identity, (train.inputs, train.target, validation.inputs, validation.target))
 
     def _tensors(self, rows: Examples) -> tuple[Any, Any]:
-        dtype = np.int32 if self._classification else np.float32
+        dtype = np.int32 if self._steps.classification else np.float32
         return tf.constant(rows.inputs), tf.constant(rows.target.astype(dtype))
 
     def _named(self, sums: Any, prefix: str = "") -> dict[str, float]:
         loss, correct = (float(value) for value in sums)
-        return {f"{prefix}loss": loss, **({f"{prefix}accuracy": correct} if self._classification else {})}
-
-    def _epoch(self, features: Any, target: Any, order: Any, batch_size: Any) -> tuple[Any, Any]:
-        """Mean loss and accuracy over all batches of an epoch, while the weights move."""
-        rows = tf.shape(order)[0]
-        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
-        for start in tf.range(0, rows, batch_size):
-            places = order[start : start + batch_size]
-            truth = tf.gather(target, places)
-            with tf.GradientTape() as tape:
-                predicted = self._net(self._prepare(tf.gather(features, places)), training=True)
-                loss = self._total_loss(truth, predicted)
-            variables = self._net.trainable_variables
-            self._optimizer.apply(tape.gradient(loss, variables), variables)
-            loss_sum += loss * tf.cast(tf.size(places), tf.float32)
-            correct += self._correct(truth, predicted)
-        return loss_sum / tf.cast(rows, tf.float32), correct / tf.cast(rows, tf.float32)
-
-    def _evaluation(self, features: Any, target: Any) -> tuple[Any, Any]:
-        """Mean loss and accuracy, nothing moves."""
-        rows = tf.shape(target)[0]
-        loss_sum, correct = tf.constant(0.0), tf.constant(0.0)
-        for start in tf.range(0, rows, self._evaluation_batch):
-            truth = target[start : start + self._evaluation_batch]
-            predicted = self._net(features[start : start + self._evaluation_batch], training=False)
-            loss_sum += self._total_loss(truth, predicted) * tf.cast(tf.shape(truth)[0], tf.float32)
-            correct += self._correct(truth, predicted)
-        return loss_sum / tf.cast(rows, tf.float32), correct / tf.cast(rows, tf.float32)
-
-    def _total_loss(self, truth: Any, predicted: Any) -> Any:
-        shaped = tf.expand_dims(truth, 1) if truth.shape.rank == 1 and not self._classification else truth
-        weights = None if self._weights is None else tf.gather(self._weights, truth)
-        return tf.add_n([self._loss(shaped, predicted, weights), *self._net.losses])
-
-    def _correct(self, truth: Any, predicted: Any) -> Any:
-        if not self._classification:
-            return tf.constant(0.0)
-        hits = tf.equal(tf.argmax(predicted, axis=1, output_type=tf.int32), truth)
-        return tf.reduce_sum(tf.cast(hits, tf.float32))
-
-
-def _order(examples: Examples, batch_size: int, random: np.random.Generator) -> Integers:
-    """[N] a new order of the rows; of sequences, batches of about equally long ones."""
-    order = random.permutation(len(examples.target))
-    if examples.lengths is None:
-        return order
-    pools = np.split(order, range(POOL * batch_size, len(order), POOL * batch_size))
-    batches = [
-        batch
-        for pool in pools
-        for batch in np.split(
-            pool[np.argsort(examples.lengths[pool], kind="stable")], range(batch_size, len(pool), batch_size)
-        )
-    ]
-    # The last batch may be smaller: where another place than the last is taken by it, batches are cut differently.
-    last = batches.pop()
-    random.shuffle(batches)
-    return np.concatenate([*batches, last])
-
-
-class _Best:
-    """Early stopping."""
-
-    def __init__(self, net: Any, patience: int) -> None:
-        self._net = net
-        self._patience = patience
-        self._loss = math.inf
-        self._waited = 0
-        self._weights: list[NDArray[Any]] | None = None
-
-    def exhausted(self, loss: float | None) -> bool:
-        """Whether the patience is, after an epoch with this validation loss."""
-        if not self._patience or loss is None:
-            return False
-        self._waited += 1
-        if loss < self._loss:
-            self._loss, self._waited, self._weights = loss, 0, self._net.get_weights()
-        return self._waited >= self._patience
-
-    def restore(self) -> None:
-        """Bring the best weights back."""
-        if self._weights is not None:
-            self._net.set_weights(self._weights)
+        return {f"{prefix}loss": loss, **({f"{prefix}accuracy": correct} if self._steps.classification else {})}
 
 
 def _require_number(loss: float, epoch: int) -> None:

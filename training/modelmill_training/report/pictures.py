@@ -180,6 +180,22 @@ def _tuning_importance(axes: Axes, report: dict[str, Any]) -> None:
     axes.set(title="Importance of the hyper-parameters", xlabel="share of the difference between trials")
 
 
+def _optimization(axes: Axes, report: dict[str, Any]) -> None:
+    found = report["optimization"]
+    costs = {
+        "bytes": "model_bytes",
+        "time to\nload": "load_ms",
+        "time for\none row": "latency_us",
+        f"time for\n{found['batch_rows']} rows": "batch_latency_us",
+    }
+    shares = [found["after"][key] / found["before"][key] for key in costs.values()]
+    bars = axes.bar(list(costs), shares)
+    axes.bar_label(bars, [f"{share:.0%}" for share in shares])
+    axes.axhline(1, color="grey", linestyle=":")
+    verdict = "kept" if found["kept"] else "not kept"
+    axes.set(title=f"{found['asked']['quantize']}, {verdict}", ylabel="share of the trained model's")
+
+
 def _clusters(axes: Axes, report: dict[str, Any]) -> None:
     found = report["projection"]
     x, y, clusters = zip(*found["points"], strict=True)
@@ -259,6 +275,7 @@ PICTURES: list[tuple[str, Callable[[dict[str, Any]], bool], Callable[[Axes, dict
     ("learning_curve", _present("learning_curve"), _learning_curve),
     ("tuning_history", _present("tuning", "history"), _tuning_history),
     ("tuning_importance", _present("tuning", "importances"), _tuning_importance),
+    ("optimization", _present("optimization"), _optimization),
     ("clusters", _present("projection", "points"), _clusters),
     ("silhouettes", _present("silhouettes"), _silhouettes),
     ("scores", _present("score_histogram"), _scores),

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import asdict, dataclass, replace
-from io import StringIO
 from typing import Literal
 
 import numpy as np
@@ -177,7 +176,7 @@ class _Contest:
             hyperparameters={},
             seed=self.spec.seed,
             max_bytes=self.spec.max_model_bytes,
-            progress=Progress(stream=StringIO()),
+            progress=self.progress.unheard(),
         )
 
 

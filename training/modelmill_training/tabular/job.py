@@ -41,6 +41,7 @@ def _outcome(prepared: Prepared, trained: Trained) -> Outcome:
         algorithm=trained.algorithm,
         hyperparameters=trained.hyperparameters,
         graph=trained.graph,
+        exam=trained.exam,
         signature=tabular_signature(features, trained.outputs),
         labels=labels,
         metrics=trained.metrics,

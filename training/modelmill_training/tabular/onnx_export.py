@@ -15,6 +15,7 @@ from modelmill_training.onnx_graph import (
     value_info,
     write_classes,
 )
+from modelmill_training.optimization.simplify import serialized
 from modelmill_training.tabular.algorithms import Model
 from modelmill_training.tabular.features import LIMIT, Preprocessing, categorical
 
@@ -34,9 +35,7 @@ def build(
     """The serialized graph that takes a table's inputs; `write` appends what follows on its features."""
     builder = GraphBuilder()
     outputs = write(builder, write_preprocessing(builder, preprocessing, scaled=scaled))
-    graph = builder.build(_inputs(preprocessing), outputs)
-    onnx.checker.check_model(graph)
-    return bytes(graph.SerializeToString())
+    return serialized(builder.build(_inputs(preprocessing), outputs))
 
 
 def write_preprocessing(builder: GraphBuilder, preprocessing: Preprocessing, *, scaled: bool) -> str:

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from modelmill.jobs.spec import TrainingSpec
+from modelmill.models.manifest import Task
 from modelmill.models.signature import Tensor, class_outputs, value_outputs
-from modelmill_training import bundle, parity, session
+from modelmill_training import bundle, parity
 from modelmill_training.data import Floats, Integers, Table
-from modelmill_training.metrics import evaluate
+from modelmill_training.exam import Exam
+from modelmill_training.metrics import SCORE, evaluate, score
+from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
 from modelmill_training.split import sample
 from modelmill_training.tabular import onnx_export, report
@@ -29,6 +32,7 @@ class Trained:
     algorithm: str
     hyperparameters: dict[str, Any]
     graph: bytes
+    exam: Exam
     outputs: list[Tensor]
     metrics: dict[str, dict[str, Any]]
     parity: dict[str, Any]
@@ -89,18 +93,21 @@ def train(
     graph = onnx_export.export(prepared.preprocessing, fitted.model, scaled=fitted.scaled, labels=labels)
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    agreement, placement = check_graph(prepared, graph, lambda rows, outputs: _compare(fitted, rows, outputs))
+    rows = reference_rows(prepared, spec.seed)
+    exam = _exam(fitted, spec.task, rows)
+    agreement, placement = exam.check(graph)
     parity.require(agreement)
     progress.report("report")
     return Trained(
         algorithm=algorithm,
         hyperparameters=fitted.hyperparameters,
         graph=graph,
+        exam=exam,
         outputs=value_outputs() if labels is None else class_outputs(labels),
         metrics=metrics,
         parity=agreement,
         placement=placement,
-        reference=reference(prepared, fitted.predict, spec.seed),
+        reference=reference(prepared, rows, fitted.predict(rows)),
         libraries=builder(algorithm).LIBRARIES,
         report=report.build(
             report.Evidence(
@@ -154,35 +161,58 @@ def _evaluate(fitted: Fitted, seed: int) -> dict[str, dict[str, Any]]:
     return {name: evaluate(target.values[rows], fitted.predict(rows), target.labels) for name, rows in parts.items()}
 
 
-def check_graph(
-    prepared: Prepared, graph: bytes, compare: Callable[[Integers, dict[str, Any]], dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parity report on held-out rows, and what a run costs; `compare` makes it of rows and the graph's outputs."""
+def exam_of(
+    prepared: Prepared,
+    compare: Callable[[Integers, Outputs, Bound], Report],
+    reference: Integers,
+    score: Callable[[Integers, Outputs], float | None] | None = None,
+    metric: str | None = None,
+) -> Exam:
+    """On held-out rows.
+
+    compare, score: of rows and the graph's outputs for them. reference: the rows of the manifest's `reference`.
+    """
     held_out = np.concatenate([prepared.split.test, prepared.split.validation])
     rows = sample(held_out, parity.MAX_ROWS, prepared.split.seed)
     inputs = prepared.preprocessing.inputs(prepared.table.take(rows))
-    before = session.resident_bytes()
-    opened = session.open_session(graph)
-    outputs = session.predict(opened, inputs)
-    memory = max(0, session.resident_bytes() - before)
-    agreement = compare(rows, outputs)
-    for entry in agreement["worst"]:
-        entry["row"] = int(prepared.present_rows[rows[entry["row"]]])
-    latency = session.latency_us(opened, inputs)
-    return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
+
+    def compared(outputs: Outputs, bound: Bound) -> Report:
+        agreement = compare(rows, outputs, bound)
+        for entry in agreement["worst"]:
+            entry["row"] = int(prepared.present_rows[rows[entry["row"]]])
+        return agreement
+
+    return Exam(
+        feeds=lambda: [inputs],
+        compare=compared,
+        reference=prepared.preprocessing.inputs(prepared.table.take(reference)),
+        metric=metric,
+        score=lambda outputs: score(rows, outputs) if score else None,
+    )
 
 
-def _compare(fitted: Fitted, rows: Integers, outputs: dict[str, Any]) -> dict[str, Any]:
-    source, labels = fitted.predict(rows), fitted.prepared.target.labels
-    if labels is None:
-        return parity.compare_values(source, outputs, fitted.prepared.deviation)
-    return parity.compare_probabilities(source, outputs, labels)
+def _exam(fitted: Fitted, task: Task, reference: Integers) -> Exam:
+    target = fitted.prepared.target
+
+    def compare(rows: Integers, outputs: Outputs, bound: Bound) -> Report:
+        source = fitted.predict(rows)
+        if target.labels is None:
+            return parity.compare_values(source, outputs, fitted.prepared.deviation, bound)
+        return parity.compare_probabilities(source, outputs, target.labels, bound)
+
+    def scored(rows: Integers, outputs: Outputs) -> float | None:
+        return score(task, target.values[rows], outputs, target.labels)
+
+    return exam_of(fitted.prepared, compare, reference, scored, SCORE[task])
 
 
-def reference(prepared: Prepared, predict: Callable[[Integers], Any], seed: int) -> dict[str, Any]:
-    """Training rows and their scores, which admission holds the graph against; `predict` gives [N, scores]."""
-    features = prepared.preprocessing.features
-    limit = min(bundle.REFERENCE_ROWS, max(1, bundle.REFERENCE_VALUES // len(features)))
-    rows = sample(prepared.split.train, limit, seed)
-    values = bundle.reference_values(prepared.table.take(rows), features)
-    return {"rows": values, "scores": predict(rows).tolist()}
+def reference_rows(prepared: Prepared, seed: int) -> Integers:
+    """Training rows which admission holds the graph against."""
+    limit = min(bundle.REFERENCE_ROWS, max(1, bundle.REFERENCE_VALUES // len(prepared.preprocessing.features)))
+    return sample(prepared.split.train, limit, seed)
+
+
+def reference(prepared: Prepared, rows: Integers, scores: Any) -> dict[str, Any]:
+    """As the manifest has it: the rows as people write them, and their scores [N, scores]."""
+    values = bundle.reference_values(prepared.table.take(rows), prepared.preprocessing.features)
+    return {"rows": values, "scores": scores.tolist()}

@@ -4,15 +4,15 @@ from typing import Any
 
 import keras
 import numpy as np
-import onnx
 
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.signature import Tensor, vector_outputs
 from modelmill_training import bundle, parity
-from modelmill_training.classifier.trained import Trained, check_graph, reference
+from modelmill_training.classifier.trained import Trained, exam_of, reference_items
 from modelmill_training.data import Floats, Integers
 from modelmill_training.failures import TrainingFailure
 from modelmill_training.onnx_graph import FLOAT, GraphBuilder, value_info
+from modelmill_training.optimization.simplify import serialized
 from modelmill_training.progress import Progress
 from modelmill_training.report.warnings import small_parts
 from modelmill_training.split import sample
@@ -49,7 +49,9 @@ def embed(texts: Texts, spec: TrainingSpec, progress: Progress) -> tuple[Trained
     graph = _export(texts, model, base.architecture.width)
     bundle.check_size(spec.algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    agreement, placement = check_graph(texts, model, graph, spec.seed, parity.compare_vectors)
+    instances, items = reference_items(texts, spec.seed)
+    exam = exam_of(texts, model, spec.seed, items, parity.compare_vectors)
+    agreement, placement = exam.check(graph)
     parity.require(agreement)
     progress.report("report")
     trained = Trained(
@@ -57,10 +59,11 @@ def embed(texts: Texts, spec: TrainingSpec, progress: Progress) -> tuple[Trained
         hyperparameters={name: given[name] for name in ("pooling", "max_length")},
         model=model,
         graph=graph,
+        exam=exam,
         metrics=metrics,
         parity=agreement,
         placement=placement,
-        reference=reference(texts, model, spec.seed),
+        reference={"rows": instances, "scores": model.predict(items).tolist()},
         libraries=LIBRARIES,
         report=_report(spec, texts, metrics, rows, vectors),
     )
@@ -82,9 +85,7 @@ def _write(net: Any, builder: GraphBuilder, ids: str) -> str:
 def _export(texts: Texts, model: Network, width: int) -> bytes:
     graph, given = GraphBuilder(), texts.graph_input()
     graph.node("Identity", model.write(graph, given.name), output="vector")
-    built = graph.build([given], [value_info("vector", FLOAT, "N", width)])
-    onnx.checker.check_model(built)
-    return bytes(built.SerializeToString())
+    return serialized(graph.build([given], [value_info("vector", FLOAT, "N", width)]))
 
 
 def _metrics(model: Network, texts: list[str], vectors: Floats) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class Encoder(keras.layers.Layer):  # type: ignore[misc]
         super().__init__(name="encoder")
         self.architecture = base.architecture
         self.pooling = pooling
+        self._config = {"base": base, "pooling": pooling, "dropout": dropout}
         self._dropout = keras.layers.Dropout(dropout)
         self._parts = {
             part: self.add_weight(
@@ -60,6 +61,10 @@ class Encoder(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """[N, width]."""
         return (shape[0], self.architecture.width)
+
+    def get_config(self) -> dict[str, Any]:
+        """What copies on other devices are made from."""
+        return dict(self._config)
 
     def weights_by_part(self) -> Weights:
         """As they are now."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,7 +13,8 @@ from tokenizers import Tokenizer
 
 from modelmill_training.classifier import Labelled, Request
 from modelmill_training.data import Floats, Integers
-from modelmill_training.networks import optimizers
+from modelmill_training.networks import devices, optimizers
+from modelmill_training.networks.checkpoints import Keeper
 from modelmill_training.networks.training import Examples, Schedule, Trainer, class_weights
 from modelmill_training.onnx_graph import GraphBuilder
 from modelmill_training.text.tokens import PADDING_ID, Ids, padded, padding_of, subword_tokenizer, with_length
@@ -52,24 +54,64 @@ def fit(request: Request, build: Callable[[int, Request], Any], writer: Write) -
     """A net that `build(tokens in the vocabulary, request)` makes, trained."""
     keras.utils.set_random_seed(request.seed % 2**32)
     given, rows = request.hyperparameters, len(request.train.target)
-    tokenizer = subword_tokenizer(request.train.items, given["vocabulary"], LONGEST)
+    tokenizer = _tokenizer(request)
     if given["max_length"] is None:
         given["max_length"] = usual_length(tokenizer, request.train.items)
     with_length(tokenizer, given["max_length"])
     optimizers.decide(given, rows)
     net = build(tokenizer.get_vocab_size(), request)
-    train, validation = (examples(tokenizer, part) for part in (request.train, request.validation))
-    learn(Trimmed(net, PADDING_ID), optimizers.optimizer(given, rows), request, train, validation)
+    parts = [examples(tokenizer, part) for part in (request.train, request.validation)]
+    learn(
+        net,
+        partial(optimizers.optimizer, given, rows),
+        request,
+        *parts,
+        algorithm=build.__module__,
+        half_precision=True,
+        prepare=trimmed(PADDING_ID),
+    )
     return Network(net, tokenizer, writer)
 
 
-def learn(net: Any, optimizer: Any, request: Request, train: Examples, validation: Examples) -> None:
-    """Train a net of probabilities in place, as the request's hyper-parameters say."""
+def learn(
+    net: Any,
+    optimizer: Callable[[], Any],
+    request: Request,
+    train: Examples,
+    validation: Examples,
+    *,
+    algorithm: str,
+    **settings: Any,
+) -> None:
+    """Train a net of probabilities in place, as the request's hyper-parameters say; `settings` are `Trainer`'s."""
     given = request.hyperparameters
-    weights = class_weights(request.train.target, request.classes, given["class_weight"])
-    trainer = Trainer(net, optimizer, classes=request.classes, weights=weights, evaluation_batch=EVALUATION_BATCH)
+    trainer = Trainer(
+        net,
+        optimizer,
+        classes=request.classes,
+        identity={"algorithm": algorithm, **given},
+        weights=class_weights(request.train.target, request.classes, given["class_weight"]),
+        evaluation_batch=EVALUATION_BATCH,
+        **settings,
+    )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     trainer.fit(train, validation, schedule, request.progress, request.report)
+
+
+def _tokenizer(request: Request) -> Tokenizer:
+    """Learned once and shared by all machines: the library goes through words in an order that is never the same, so
+    that learning it again gives another one.
+    """
+    texts, vocabulary = request.train.items, request.hyperparameters["vocabulary"]
+    learned_from = np.frombuffer("\0".join(texts).encode(), np.uint8)
+    keeper = Keeper(request.progress, {"tokenizer": vocabulary}, [learned_from])
+    if found := keeper.found():
+        (content,) = found[1]
+    else:
+        text = subword_tokenizer(texts, vocabulary, LONGEST).to_str()
+        content = np.frombuffer(text.encode(), np.uint8)
+        keeper.keep({}, [content])
+    return Tokenizer.from_str(devices.from_chief(content.tobytes()).decode())
 
 
 def real_tokens(ids: Any, padding: int = PADDING_ID) -> Any:
@@ -77,23 +119,14 @@ def real_tokens(ids: Any, padding: int = PADDING_ID) -> Any:
     return keras.ops.cast(keras.ops.not_equal(ids, padding), "float32")
 
 
-class Trimmed:
-    """The net, called with no more padding than the longest text of the batch needs."""
+def trimmed(padding: int) -> Callable[[Any], Any]:
+    """Batches [N, length] of ids with no more padding than their longest text needs."""
 
-    def __init__(self, net: Any, padding: int) -> None:
-        self._net, self._padding = net, padding
-        self.get_weights, self.set_weights = net.get_weights, net.set_weights
-        self.trainable_variables = net.trainable_variables
+    def trim(ids: Any) -> Any:
+        tokens = tf.reduce_sum(tf.cast(ids != padding, tf.int32), axis=1)
+        return ids[:, : tf.maximum(1, tf.reduce_max(tokens))]
 
-    @property
-    def losses(self) -> Any:
-        """Penalties of the last call."""
-        return self._net.losses
-
-    def __call__(self, ids: Any, training: bool) -> Any:
-        """What the net gives for [N, length] ids."""
-        tokens = tf.reduce_sum(tf.cast(ids != self._padding, tf.int32), axis=1)
-        return self._net(ids[:, : tf.maximum(1, tf.reduce_max(tokens))], training=training)
+    return trim
 
 
 def usual_length(tokenizer: Tokenizer, texts: list[str]) -> int:

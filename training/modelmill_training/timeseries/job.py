@@ -22,6 +22,7 @@ def run(environment: Environment, spec: TrainingSpec, schema: Schema, progress: 
         algorithm=trained.algorithm,
         hyperparameters=trained.hyperparameters,
         graph=trained.graph,
+        exam=trained.exam,
         signature=prepared.signature,
         labels=None,
         metrics=trained.metrics,

@@ -11,13 +11,16 @@ from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.signature import STEP_PARTS
 from modelmill_training import bundle, parity, session
 from modelmill_training.data import Floats
+from modelmill_training.exam import Exam
 from modelmill_training.onnx_graph import DOUBLE, STRING, GraphBuilder, value_info
+from modelmill_training.optimization.simplify import serialized
+from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
 from modelmill_training.timeseries import report as reports
 from modelmill_training.timeseries.algorithms import Model, Request, builder
 from modelmill_training.timeseries.frame import Frame
 from modelmill_training.timeseries.intervals import half_widths
-from modelmill_training.timeseries.metrics import coverage, evaluate
+from modelmill_training.timeseries.metrics import SCORE, coverage, evaluate
 from modelmill_training.timeseries.prepare import Prepared
 from modelmill_training.timeseries.reference import reference
 from modelmill_training.timeseries.windows import Windows, joined
@@ -53,9 +56,7 @@ class Forecaster:
         first = graph.constant(np.array(STEP_PARTS.index("epoch_seconds")))
         graph.node("Gather", "steps", first, output="times", axis=2)
         outputs = [value_info(name, DOUBLE, "N", form.horizon) for name in ("times", "lower", "upper", "values")]
-        built = graph.build(_inputs(self.frame), outputs)
-        onnx.checker.check_model(built)
-        return bytes(built.SerializeToString())
+        return serialized(graph.build(_inputs(self.frame), outputs))
 
     def feed(self, windows: Windows) -> session.Inputs:
         """The graph's inputs."""
@@ -85,6 +86,7 @@ class Trained:
     algorithm: str
     hyperparameters: dict[str, Any]
     graph: bytes
+    exam: Exam
     metrics: dict[str, dict[str, Any]]
     parity: dict[str, Any]
     placement: dict[str, Any]
@@ -141,14 +143,16 @@ def finish(prepared: Prepared, spec: TrainingSpec, fitted: Fitted, progress: Pro
     graph = forecaster.export()
     bundle.check_size(fitted.algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
-    agreement, placement = _check_graph(prepared, forecaster, graph, forecasts["test"])
+    rows, windows = reference(prepared, spec.seed)
+    exam = _exam(prepared, forecaster, forecasts["test"], windows)
+    agreement, placement = exam.check(graph)
     parity.require(agreement)
     progress.report("report")
-    rows, windows = reference(prepared, spec.seed)
     return Trained(
         algorithm=fitted.algorithm,
         hyperparameters=fitted.request.hyperparameters,
         graph=graph,
+        exam=exam,
         metrics=metrics,
         parity=agreement,
         placement=placement,
@@ -216,21 +220,23 @@ def _inputs(frame: Frame) -> list[onnx.ValueInfoProto]:
     return [*inputs, value_info("steps", DOUBLE, "N", form.horizon, len(STEP_PARTS))]
 
 
-def _check_graph(
-    prepared: Prepared, forecaster: Forecaster, graph: bytes, expected: dict[str, Floats]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The parity report on held-out origins, and what a run costs."""
-    windows = prepared.parts.test.take(slice(MAX_PARITY_WINDOWS))
-    before = session.resident_bytes()
-    opened = session.open_session(graph)
-    feed = forecaster.feed(windows)
-    outputs = session.predict(opened, feed)
-    memory = max(0, session.resident_bytes() - before)
+def _exam(prepared: Prepared, forecaster: Forecaster, expected: dict[str, Floats], reference: Windows) -> Exam:
+    """On held-out origins, of which all forecasts are expected; `reference` are the windows of the manifest's rows."""
+    windows, series = prepared.parts.test.take(slice(MAX_PARITY_WINDOWS)), prepared.panel.series
     source = {name: array[:MAX_PARITY_WINDOWS] for name, array in expected.items()}
-    agreement = parity.compare_forecasts(source, outputs, prepared.frame.scale(windows).scale)
-    series = prepared.panel.series
-    for entry in agreement["worst"]:
-        place = entry["row"]
-        entry["row"] = int(series[windows.series[place]].rows[windows.origin[place] - 1])
-    latency = session.latency_us(opened, feed)
-    return agreement, {"model_bytes": len(graph), "latency_us": latency, "memory_bytes": memory}
+
+    def compare(outputs: Outputs, bound: Bound) -> Report:
+        agreement = parity.compare_forecasts(source, outputs, prepared.frame.scale(windows).scale, bound)
+        for entry in agreement["worst"]:
+            place = entry["row"]
+            entry["row"] = int(series[windows.series[place]].rows[windows.origin[place] - 1])
+        return agreement
+
+    return Exam(
+        feeds=lambda: [forecaster.feed(windows)],
+        compare=compare,
+        reference=forecaster.feed(reference),
+        metric=SCORE,
+        score=lambda outputs: evaluate(windows.truth, outputs["values"], windows.naive_error).get(SCORE),
+        more_is_better=False,
+    )

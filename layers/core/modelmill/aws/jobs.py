@@ -80,9 +80,7 @@ class TableJobs:
 
     def postpone(self, job: Job, now: float, due_at: float, reason: str | None = None) -> None:
         """See `Jobs`."""
-        later: Item = {"lease_until": None, "updated_at": iso(now), **due(job.job_id, due_at)}
-        if reason:
-            later["reason"] = reason
+        later: Item = {"lease_until": None, "updated_at": iso(now), "reason": reason, **due(job.job_id, due_at)}
         self._write(Update(_row(job), later, {"looks": 1}, _same_state(job)))
 
     def look_again(self, job: Job, at: float) -> None:

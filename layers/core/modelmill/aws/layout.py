@@ -76,6 +76,11 @@ def spec_prefix(tenant: str, job_id: str) -> str:
     return f"jobs/{tenant}/{job_id}/spec/"
 
 
+def checkpoint_prefix(tenant: str, job_id: str) -> str:
+    """Where all attempts of a job keep the state of what they train; a lifecycle rule of the bucket empties it."""
+    return f"checkpoints/{tenant}/{job_id}/"
+
+
 def output_prefix(tenant: str, job_id: str) -> str:
     """Below this SageMaker writes a folder per attempt."""
     return f"jobs/{tenant}/{job_id}/output"

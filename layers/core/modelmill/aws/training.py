@@ -7,9 +7,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from modelmill.aws.faults import is_busy, translated
-from modelmill.aws.layout import base_model_prefix, dataset_prefix, output_prefix, spec_prefix
+from modelmill.aws.layout import base_model_prefix, checkpoint_prefix, dataset_prefix, output_prefix, spec_prefix
 from modelmill.aws.s3 import Bucket
 from modelmill.errors import Unavailable
+from modelmill.jobs.compute import Compute
 from modelmill.jobs.dispatch import AlreadyStarted, NoCapacity, Refused, training_job_name
 from modelmill.jobs.progress import LogLine, LogPage
 from modelmill.jobs.records import Job
@@ -17,21 +18,22 @@ from modelmill.jobs.track import TrainingState
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 START_SCRIPT = "train.sh"
+CHECKPOINTS = "/opt/ml/checkpoints"
 VOLUME_GB = 30
 TAIL_EVENTS = 5000
+FIRST_MACHINE = "algo-1"
 CAPACITY = frozenset({"ResourceLimitExceeded", "CapacityError", "InsufficientCapacityException"})
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSetup:
-    """How this stack trains; `code` is a prefix of the store that ends in '/'."""
+    """How this stack trains: an image for each device; `code` is a prefix of the store that ends in '/'."""
 
     stack: str
     role_arn: str
-    image: str
+    cpu_image: str
+    gpu_image: str
     code: str
-    instance_type: str
-    max_seconds: int
 
 
 class SageMakerTrainer:
@@ -58,7 +60,7 @@ class SageMakerTrainer:
             raise _explained(error) from error
 
     def _request(self, job: Job) -> dict[str, Any]:
-        setup = self._setup
+        setup, compute = self._setup, Compute(**job.compute)
         dataset = dataset_prefix(job.tenant, job.dataset_id, job.dataset_sha256)
         channels = {"code": setup.code, "training": dataset, "spec": spec_prefix(job.tenant, job.job_id)}
         if job.base_model and job.base_model_sha256:
@@ -67,7 +69,7 @@ class SageMakerTrainer:
             "TrainingJobName": training_job_name(setup.stack, job),
             "RoleArn": setup.role_arn,
             "AlgorithmSpecification": {
-                "TrainingImage": setup.image,
+                "TrainingImage": setup.gpu_image if compute.gpu else setup.cpu_image,
                 "TrainingInputMode": "File",
                 "ContainerEntrypoint": ["bash", f"/opt/ml/input/data/code/{START_SCRIPT}"],
             },
@@ -78,11 +80,17 @@ class SageMakerTrainer:
                 "CompressionType": "NONE",
             },
             "ResourceConfig": {
-                "InstanceType": setup.instance_type,
-                "InstanceCount": 1,
+                "InstanceType": compute.instance_type,
+                "InstanceCount": compute.instance_count,
                 "VolumeSizeInGB": VOLUME_GB,
             },
-            "StoppingCondition": {"MaxRuntimeInSeconds": setup.max_seconds},
+            "StoppingCondition": {"MaxRuntimeInSeconds": compute.max_runtime_s}
+            | ({"MaxWaitTimeInSeconds": compute.max_wait_s} if compute.spot else {}),
+            "EnableManagedSpotTraining": compute.spot,
+            "CheckpointConfig": {
+                "S3Uri": self._uri(checkpoint_prefix(job.tenant, job.job_id)),
+                "LocalPath": CHECKPOINTS,
+            },
             "EnableNetworkIsolation": True,
             "Tags": [{"Key": "modelmill:stack", "Value": setup.stack}],
         }
@@ -124,7 +132,7 @@ class SageMakerStates:
 
 
 class CloudWatchLogs:
-    """Implements `jobs.progress.JobLogs`. Cursors are CloudWatch's own forward tokens."""
+    """Implements `jobs.progress.JobLogs`. Cursors are the number of a stream and CloudWatch's own forward token."""
 
     def __init__(self, client: Any, stack: str) -> None:
         self._client = client
@@ -132,33 +140,40 @@ class CloudWatchLogs:
 
     def page(self, job: Job, cursor: str | None, limit: int) -> LogPage:
         """See `JobLogs`."""
-        stream = self._stream(job)
-        if stream is None:
+        streams = self._streams(job)
+        if not streams:
             return LogPage([], None)
-        request = {"startFromHead": True, "limit": limit} | ({"nextToken": cursor} if cursor else {})
-        answer = self._events(stream, request)
-        return LogPage(_lines(answer), answer["nextForwardToken"])
+        number, token = _parse(cursor)
+        request: dict[str, Any] = {"startFromHead": True, "limit": limit}
+        answer = self._events(streams[number], request | ({"nextToken": token} if token else {}))
+        # The same token again: this stream has no more, and where there is another one, it will have no more.
+        if answer["nextForwardToken"] == token and number + 1 < len(streams):
+            number += 1
+            answer = self._events(streams[number], request)
+        return LogPage(_lines(answer), f"{number}:{answer['nextForwardToken']}")
 
     def tail(self, job: Job) -> list[LogLine]:
         """See `JobLogs`."""
-        stream = self._stream(job)
-        return _lines(self._events(stream, {"startFromHead": False, "limit": TAIL_EVENTS})) if stream else []
+        streams = self._streams(job)
+        return _lines(self._events(streams[-1], {"startFromHead": False, "limit": TAIL_EVENTS})) if streams else []
 
     def _events(self, stream: str, request: dict[str, Any]) -> Any:
         with translated("CloudWatch Logs"):
             return self._client.get_log_events(logGroupName=LOG_GROUP, logStreamName=stream, **request)
 
-    def _stream(self, job: Job) -> str | None:
+    def _streams(self, job: Job) -> list[str]:
+        """Of the first machine, one for each time that it was started: after an interruption another one begins."""
         try:
             with translated("CloudWatch Logs"):
                 answer = self._client.describe_log_streams(
-                    logGroupName=LOG_GROUP, logStreamNamePrefix=training_job_name(self._stack, job) + "/"
+                    logGroupName=LOG_GROUP,
+                    logStreamNamePrefix=f"{training_job_name(self._stack, job)}/{FIRST_MACHINE}-",
                 )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None
+                return []
             raise
-        return next((stream["logStreamName"] for stream in answer["logStreams"]), None)
+        return sorted(stream["logStreamName"] for stream in answer["logStreams"])
 
 
 def _explained(error: ClientError) -> Exception:
@@ -175,6 +190,11 @@ def _explained(error: ClientError) -> Exception:
 def _names_nothing(error: ClientError) -> bool:
     """SageMaker answers `ValidationException` for an unknown job, and `ResourceNotFound` in other calls."""
     return error.response["Error"]["Code"] in ("ResourceNotFound", "ValidationException")
+
+
+def _parse(cursor: str | None) -> tuple[int, str]:
+    number, _, token = (cursor or "").partition(":")
+    return (int(number), token) if number.isdecimal() else (0, cursor or "")
 
 
 def _lines(answer: Any) -> list[LogLine]:

@@ -8,11 +8,12 @@ States only move to a higher rank and terminal ones stick, so late and repeated 
 back is a new attempt: after a fault of the platform a job is queued again under the next attempt's name.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from modelmill.datasets.kinds import DatasetKind
 from modelmill.idempotency import IdempotencyKey
+from modelmill.jobs.compute import Compute
 from modelmill.jobs.spec import TrainingSpec
 from modelmill.models.manifest import Task
 from modelmill.models.registry import AliasMove, ModelVersion
@@ -62,11 +63,13 @@ class Job:
     failure: dict[str, str] | None = None
     model_version: int | None = None
     tuning: dict[str, Any] | None = None
+    optimize: dict[str, Any] | None = None
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
     base_model: str | None = None
     base_model_sha256: str | None = None
+    compute: dict[str, Any] = field(default_factory=lambda: Compute().to_dict())
 
     @property
     def ended(self) -> bool:
@@ -116,7 +119,7 @@ class Jobs(Protocol):
         """Queue the next attempt, or None when this one has moved on."""
 
     def postpone(self, job: Job, now: float, due_at: float, reason: str | None = None) -> None:
-        """Stay in this state, give back the lease and be looked at again at `due_at`."""
+        """Stay in this state, give back the lease and be looked at again at `due_at`; `reason` if it waits."""
 
     def look_again(self, job: Job, at: float) -> None:
         """Let the sweep come back later, whoever holds the lease."""

@@ -14,10 +14,13 @@ from modelmill.idempotency import IdempotencyKey
 from modelmill.ids import check_name, new_id
 from modelmill.jobs.catalogue import AUTO, CATALOGUE_VERSION, Algorithm, algorithms, resolve_hyperparameters
 from modelmill.jobs.catalogue import find as find_algorithm
+from modelmill.jobs.compute import Offer, Work, limit_search, resolve_compute
+from modelmill.jobs.optimization import resolve_optimize
 from modelmill.jobs.records import Job, Jobs
 from modelmill.jobs.trainability import Asked, decide
 from modelmill.jobs.trainability.asked import refuse
 from modelmill.jobs.tuning import resolve_tuning
+from modelmill.models.manifest import Task
 from modelmill.timestamps import iso
 
 QUEUE_SECONDS = 6 * 3600
@@ -52,10 +55,12 @@ class NewJob:
     promote: bool = False
     seed: int | None = None
     tuning: dict[str, Any] | None = None
+    optimize: dict[str, Any] | None = None
     time: str | None = None
     series: str | None = None
     horizon: int | None = None
     base_model: str | None = None
+    compute: dict[str, Any] | None = None
 
 
 class Sources(NamedTuple):
@@ -73,6 +78,7 @@ class Caller:
     tenant: str
     key_id: str
     max_jobs: int
+    offer: Offer
     idempotency_key: str | None = None
 
 
@@ -140,10 +146,11 @@ def describe(job: Job) -> dict[str, Any]:
         "hyperparameters",
         "seed",
         "promote",
+        "compute",
     )
     optional = (
-        "features", "ignored_target", "time", "series", "horizon", "base_model", "tuning", "reason", "failure",
-        "model_version",
+        "features", "ignored_target", "time", "series", "horizon", "base_model", "tuning", "optimize", "reason",
+        "failure", "model_version",
     )  # fmt: skip
     stated = {name: getattr(job, name) for name in (*always, "status", "created_at", "updated_at")}
     return stated | {name: value for name in optional if (value := getattr(job, name)) is not None}
@@ -166,8 +173,9 @@ def _resolve(sources: Sources, caller: Caller, new: NewJob) -> Job:
     decision = decide(schema, asked)
     _check_algorithm(new.algorithm, schema.kind, decision.task)
     base_model = _base_model(sources.base_models, caller.tenant, find_algorithm(schema.kind, new.algorithm), new)
-    complete = resolve_hyperparameters(schema.kind, new.algorithm, new.hyperparameters)
-    tuning = resolve_tuning(schema.kind, new.algorithm, decision.task, new.hyperparameters, new.tuning)
+    work = Work(schema.kind, new.algorithm, schema.rows, dataset.bytes or 0, new.tuning is not None)
+    compute = resolve_compute(caller.offer, work, new.compute)
+    complete, tuning = _search(schema.kind, decision.task, new, compute.max_runtime_s)
     now = time.time()
     return Job(
         tenant=dataset.tenant,
@@ -190,12 +198,14 @@ def _resolve(sources: Sources, caller: Caller, new: NewJob) -> Job:
         updated_at=iso(now),
         queued_until=int(now) + QUEUE_SECONDS,
         tuning=tuning,
+        optimize=resolve_optimize(schema.kind, new.algorithm, decision.task, new.optimize),
         ignored_target=decision.ignored_target,
         time=decision.time,
         series=new.series,
         horizon=new.horizon,
         base_model=base_model.base_model_id if base_model else None,
         base_model_sha256=base_model.sha256 if base_model else None,
+        compute=compute.to_dict(),
     )
 
 
@@ -217,6 +227,16 @@ def _base_model(base_models: BaseModels, tenant: str, algorithm: Algorithm, new:
     if found.status != "ready":
         refuse("base_model", f"base model {found.base_model_id} is {found.status}; training needs a ready one")
     return found
+
+
+def _search(kind: str, task: Task, new: NewJob, max_runtime_s: int) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The complete hyper-parameters, and the tuning, neither of which may outlast the job."""
+    complete = resolve_hyperparameters(kind, new.algorithm, new.hyperparameters)
+    tuning = resolve_tuning(kind, new.algorithm, task, new.hyperparameters, new.tuning)
+    complete = limit_search("hyperparameters.time_budget_s", new.hyperparameters, complete, max_runtime_s)
+    if tuning is not None:
+        tuning = limit_search("tuning.timeout_s", new.tuning or {}, tuning, max_runtime_s)
+    return complete, tuning
 
 
 def _decided(new: NewJob, complete: dict[str, Any]) -> dict[str, Any]:

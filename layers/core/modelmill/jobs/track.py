@@ -14,7 +14,17 @@ REGISTER_SECONDS = 120
 MAX_ATTEMPTS = 3
 
 PREPARING = frozenset({"Starting", "Pending", "LaunchingMLInstances", "PreparingTrainingStack", "Downloading"})
-TIMED_OUT = frozenset({"MaxRuntimeExceeded", "MaxWaitTimeExceeded"})
+TIMED_OUT = {
+    "MaxRuntimeExceeded": (
+        "max_runtime_exceeded",
+        "training was stopped at its time limit; use less data or a smaller model, or ask for a longer max_runtime_s",
+    ),
+    "MaxWaitTimeExceeded": (
+        "max_wait_exceeded",
+        "there was too little spot capacity for too long; try again later, without spot, or on another instance_type",
+    ),
+}
+INTERRUPTED = "interrupted"
 OURS = re.compile(r"AlgorithmError: ([a-z][a-z0-9_]{2,40}): (.+?)(?:, exit code: \d+)?", re.DOTALL)
 
 
@@ -69,12 +79,7 @@ def follow(tracker: Tracker, job: Job) -> None:
         case "Failed":
             _failed(tracker, job, state)
         case "Stopped" if state.secondary in TIMED_OUT:
-            _fail(
-                tracker,
-                job,
-                "max_runtime_exceeded",
-                "training was stopped at its time limit; use less data or a smaller model",
-            )
+            _fail(tracker, job, *TIMED_OUT[state.secondary])
         case "Stopped":
             tracker.jobs.advance(job, "stopped", time.time(), None)
         case _:
@@ -87,7 +92,13 @@ def _running(tracker: Tracker, job: Job, state: TrainingState) -> None:
     now = time.time()
     status = "starting" if state.secondary in PREPARING else "training"
     if not tracker.jobs.advance(job, status, now, now + LOOK_AGAIN_SECONDS):  # type: ignore[arg-type]
-        tracker.jobs.postpone(job, now, now + LOOK_AGAIN_SECONDS)
+        tracker.jobs.postpone(job, now, now + LOOK_AGAIN_SECONDS, _why_it_waits(job, state))
+
+
+def _why_it_waits(job: Job, state: TrainingState) -> str | None:
+    """A spot job whose machine was taken away stays `training` until it goes on on another one."""
+    taken = state.secondary == "Interrupted" or (job.status == "training" and state.secondary in PREPARING)
+    return INTERRUPTED if taken else None
 
 
 def _register(tracker: Tracker, job: Job) -> None:

@@ -48,6 +48,9 @@ class Manifest:
     placement: {"model_bytes", "latency_us", "memory_bytes"}: measured hints.
     tuning: {"metric", "trials": {state: how many}, "best", "best_value", "default_value", "seconds"} of the search for
         hyper-parameters, `best` the number of the trial; None where nothing was searched.
+    optimization: of a smaller form of the graph that was asked for, {"asked", "kept", "reason", "before", "after",
+        "batch_rows", "metric", "metric_loss", "parity"}; `before` and `after` have what a graph's runs cost and its
+        metric. None where none was asked for.
     files: every file of the bundle but the manifest itself.
     """
 
@@ -71,6 +74,7 @@ class Manifest:
     reference: dict[str, Any] = field(default_factory=dict)
     placement: dict[str, Any] = field(default_factory=dict)
     tuning: dict[str, Any] | None = None
+    optimization: dict[str, Any] | None = None
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from modelmill.datasets.kinds import FORMATS as DATASET_FORMATS
 from modelmill.ids import NAME_PATTERN
 from modelmill.jobs.catalogue import AUTO
+from modelmill.jobs.compute import MIN_RUNTIME_SECONDS
+from modelmill.jobs.optimization import FORMS as QUANTIZED_FORMS
+from modelmill.jobs.optimization import MAX_METRIC_LOSS
 from modelmill.jobs.submit import MAX_SEED
 from modelmill.jobs.tuning import SETTINGS
 from modelmill.models.manifest import Task
@@ -56,6 +59,35 @@ class TuningBody(Body):
     metric: str | None = Field(None, max_length=80, description="default: r2, roc_auc for two classes, f1 for more")
 
 
+class ComputeBody(Body):
+    """`compute` of a training job; checked in `jobs.compute`, which knows what the stack allows."""
+
+    instance_type: str | None = Field(
+        None, max_length=80, description="one that `GET /v1/usage` lists; default: by algorithm and size of the data"
+    )
+    instance_count: int | None = Field(
+        None, json_schema_extra={"minimum": 1, "default": 1}, description="machines; more than one only for nets"
+    )
+    spot: bool = Field(False, description="on cheaper capacity that may be taken away; the job then goes on elsewhere")
+    max_runtime_s: int | None = Field(
+        None,
+        json_schema_extra={"minimum": MIN_RUNTIME_SECONDS},
+        description="seconds after which the job is stopped; default: the most that `GET /v1/usage` tells",
+    )
+
+
+class OptimizeBody(Body):
+    """`optimize` of a training job, checked in `jobs.optimization`, which knows which algorithms have weights."""
+
+    quantize: str = Field(max_length=80, json_schema_extra={"enum": list[JsonValue](QUANTIZED_FORMS)})
+    max_metric_loss: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="of the metric that algorithms are ranked by, on held-out rows",
+        json_schema_extra={"minimum": 0, "maximum": 1, "default": MAX_METRIC_LOSS},
+    )
+
+
 class TrainingJobBody(Body):
     """`POST /v1/training-jobs`."""
 
@@ -72,6 +104,8 @@ class TrainingJobBody(Body):
     promote: bool = Field(False, description="make the version live when it is ready")
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
     tuning: TuningBody | None = Field(None, description="search for the hyper-parameters that are not given")
+    compute: ComputeBody | None = Field(None, description="the machine to train on")
+    optimize: OptimizeBody | None = Field(None, description="keep a smaller form of the model, where it is as good")
     time: str | None = Field(
         None, max_length=MAX_COLUMN_NAME, description="forecasting: the timestamps; default: the only timestamp column"
     )

@@ -25,6 +25,7 @@ from modelmill.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
+from modelmill.jobs.compute import Offer
 from modelmill.jobs.progress import JobLogs
 from modelmill.jobs.records import Jobs
 from modelmill.jobs.submit import JobQueue, Stopper
@@ -53,6 +54,7 @@ class Services:
     keys: Keys
     usage: UsageStore
     limits: Limits
+    offer: Offer
     datasets: Datasets
     forms: UploadForms
     dataset_files: DatasetFiles

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -43,7 +44,13 @@ def fit(request: Request) -> Model:
     net = _build(request)
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     weights = class_weights(request.train.target, request.classes, given["class_weight"])
-    trainer = Trainer(net, optimizers.optimizer(given, rows), classes=request.classes, weights=weights)
+    trainer = Trainer(
+        net,
+        partial(optimizers.optimizer, given, rows),
+        classes=request.classes,
+        identity={"algorithm": __name__, **given},
+        weights=weights,
+    )
     examples = _examples(request.train), _examples(request.validation)
     trainer.fit(*examples, schedule, request.progress, request.report)
     return Network(net)

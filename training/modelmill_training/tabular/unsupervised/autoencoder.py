@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -66,7 +67,12 @@ def fit(request: Request) -> Detector:
     optimizers.decide(given, rows)
     given["code_size"] = given["code_size"] or _usual_code(width)
     encoder, decoder = _build(given, width)
-    trainer = Trainer(_joined(encoder, decoder, width), optimizers.optimizer(given, rows), classes=0)
+    trainer = Trainer(
+        _joined(encoder, decoder, width),
+        partial(optimizers.optimizer, given, rows),
+        classes=0,
+        identity={"algorithm": __name__, **given},
+    )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed)
     trainer.fit(_examples(request.train), _examples(request.validation), schedule, request.progress)
     held_out = request.validation if len(request.validation) else request.train

@@ -11,12 +11,13 @@ from modelmill.jobs.spec import TrainingSpec
 from modelmill_training import bundle, parity
 from modelmill_training.data import Integers, Matrix
 from modelmill_training.onnx_graph import BOOL, FLOAT, INT64, GraphBuilder, value_info
+from modelmill_training.parity import Bound, Outputs, Report
 from modelmill_training.progress import Progress
 from modelmill_training.split import sample
 from modelmill_training.tabular import onnx_export
 from modelmill_training.tabular.fitting import warnings_logged
 from modelmill_training.tabular.prepare import Prepared
-from modelmill_training.tabular.trained import MAX_TRAIN_ROWS_EVALUATED, Trained, check_graph, reference
+from modelmill_training.tabular.trained import MAX_TRAIN_ROWS_EVALUATED, Trained, exam_of, reference, reference_rows
 from modelmill_training.tabular.unsupervised import Builder, Model, Request, Rows, builder, report
 
 TYPES: dict[str, int] = {"BOOL": BOOL, "FP32": FLOAT, "INT64": INT64}
@@ -44,21 +45,24 @@ def learn(prepared: Prepared, spec: TrainingSpec, progress: Progress) -> Trained
     bundle.check_size(algorithm, len(graph), spec.max_model_bytes)
     progress.report("parity")
 
-    def predict(rows: Integers) -> dict[str, Any]:
+    def predict(rows: Integers) -> Outputs:
         return _rows(prepared, module, model, rows).outputs
 
-    agreement, placement = check_graph(prepared, graph, lambda rows, outputs: _compare(model, predict(rows), outputs))
+    rows = reference_rows(prepared, spec.seed)
+    exam = exam_of(prepared, lambda rows, outputs, bound: _compare(model, predict(rows), outputs, bound), rows)
+    agreement, placement = exam.check(graph)
     parity.require(agreement)
     progress.report("report")
     return Trained(
         algorithm=algorithm,
         hyperparameters=request.hyperparameters,
         graph=graph,
+        exam=exam,
         outputs=model.tensors,
         metrics=metrics,
         parity=agreement,
         placement=placement,
-        reference=reference(prepared, lambda rows: _scores(model, predict(rows)), spec.seed),
+        reference=reference(prepared, rows, _scores(model, predict(rows))),
         libraries=module.LIBRARIES,
         report=report.build(spec, algorithm, prepared, report.Evidence(model, places, parts, metrics, curve)),
     )
@@ -108,8 +112,8 @@ def _export(prepared: Prepared, module: Builder, model: Model) -> bytes:
     return onnx_export.build(prepared.preprocessing, write, scaled=module.SCALED)
 
 
-def _compare(model: Model, source: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
-    return parity.compare_outputs(source, outputs, model.tensors[0].name, model.margins(source))
+def _compare(model: Model, source: Outputs, outputs: Outputs, bound: Bound) -> Report:
+    return parity.compare_outputs(source, outputs, model.tensors[0].name, model.margins(source), bound)
 
 
 def _scores(model: Model, outputs: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Base models trained further on the texts, or frozen below a layer that is learned: https://arxiv.org/abs/1810.04805"""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ from modelmill_training.onnx_graph import GraphBuilder, singles
 from modelmill_training.text.base_model import BaseModel
 from modelmill_training.text.encoder import Encoder
 from modelmill_training.text.encoder_graph import write_encoder
-from modelmill_training.text.network import LONGEST, Network, Trimmed, examples, learn, usual_length
+from modelmill_training.text.network import LONGEST, Network, examples, learn, trimmed, usual_length
 from modelmill_training.text.tokens import with_length
 
 REFITS = False
@@ -42,14 +43,15 @@ def fit(request: Request) -> Model:
     scores = keras.layers.Dense(request.classes, activation="softmax", name="scores")
     head = keras.Model(vector, scores(keras.layers.Dropout(given["dropout"])(vector)), name="head")
     model = Network(keras.Model(ids, head(encoder(ids))), base.tokenizer, _write)
-    optimizer = optimizers.fine_tuning(given, len(request.train.target))
+    optimizer = partial(optimizers.fine_tuning, given, len(request.train.target))
     if given["freeze"]:
         encode = Network(keras.Model(ids, encoder(ids)), base.tokenizer, _write).predict
         train, validation = (_vectors(encode, part) for part in (request.train, request.validation))
-        learn(head, optimizer, request, train, validation)
+        learn(head, optimizer, request, train, validation, algorithm=__name__)
     else:
         train, validation = (examples(base.tokenizer, part) for part in (request.train, request.validation))
-        learn(Trimmed(model.net, base.architecture.padding), optimizer, request, train, validation)
+        trim = trimmed(base.architecture.padding)
+        learn(model.net, optimizer, request, train, validation, algorithm=__name__, prepare=trim)
     return model
 
 

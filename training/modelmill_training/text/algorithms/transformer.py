@@ -62,8 +62,8 @@ def _encode(value: Any, tokens: Any, given: dict[str, Any], penalty: Any) -> Any
 class _Positions(keras.layers.Layer):  # type: ignore[misc]
     """Adds a learned vector for each place in the text."""
 
-    def __init__(self, longest: int) -> None:
-        super().__init__()
+    def __init__(self, longest: int, **options: Any) -> None:
+        super().__init__(**options)
         self._longest = longest
 
     def build(self, shape: tuple[int | None, ...]) -> None:

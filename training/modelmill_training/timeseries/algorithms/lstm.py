@@ -4,6 +4,7 @@ Long short-term memory: https://doi.org/10.1162/neco.1997.9.8.1735
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -69,7 +70,13 @@ def fit(request: Request) -> Model:
     rough, request.decided["penalty"] = linear.fit(frame, request.train, request.validation)
     optimizers.decide(given, len(train.origin))
     net = _build(frame, given)
-    trainer = Trainer(net, optimizers.optimizer(given, len(train.origin)), classes=0, evaluation_batch=EVALUATION_BATCH)
+    trainer = Trainer(
+        net,
+        partial(optimizers.optimizer, given, len(train.origin)),
+        classes=0,
+        identity={"algorithm": __name__, **given},
+        evaluation_batch=EVALUATION_BATCH,
+    )
     schedule = Schedule(given["epochs"], given["batch_size"], given["patience"], request.seed, request.seconds)
     parts = [_examples(frame, rough, part, given["steps"]) for part in (train, request.validation) if part is not None]
     trainer.fit(parts[0], parts[-1], schedule, request.progress, request.report)

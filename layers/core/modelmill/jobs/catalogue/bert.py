@@ -9,6 +9,7 @@ BERT = Algorithm(
     "for embedding, served as it is, of which only pooling and max_length decide.",
     kinds=("text",),
     tasks=("binary", "multiclass", "embedding"),
+    quantizable=True,
     base_model="required",
     hyperparameters={
         "freeze": {

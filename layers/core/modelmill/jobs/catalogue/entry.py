@@ -31,6 +31,8 @@ class Algorithm:
 
     A schema may hold `search`, which validators pass over: where tuning looks, `{"low", "high", "log"}` or
     `{"choices"}`, with `tasks` and `when` (`{other hyper-parameter: values}`) where it matters for these only.
+
+    quantizable: its models have, or those of `auto` may have, weights that `jobs.optimization` can make smaller.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Algorithm:
     kinds: tuple[str, ...]
     tasks: tuple[str, ...]
     hyperparameters: dict[str, dict[str, Any]]
+    quantizable: bool = False
     base_model: Literal["none", "optional", "required"] = "none"
 
     def schema(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class Algorithm:
             "tasks": list(self.tasks),
             "base_model": self.base_model,
             "hyperparameters": self.schema(),
+            "quantizable": self.quantizable,
         }
 
 

@@ -39,6 +39,7 @@ ENTRIES = (
         summary="Trains cnn, then resnet while the time budget allows, and keeps the better one.",
         kinds=("image",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
@@ -47,6 +48,7 @@ ENTRIES = (
         summary="Convolutions and pooling, as many as the size of the pictures allows, then dense layers.",
         kinds=("image",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_PICTURES,
             "filters": {
@@ -90,6 +92,7 @@ ENTRIES = (
         summary="Convolutions in pairs with short cuts round them; deeper, slower, better on many and varied pictures.",
         kinds=("image",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_PICTURES,
             "filters": {

@@ -14,6 +14,7 @@ ENTRIES = (
         "without a target, kmeans for clustering and isolation_forest for anomaly_detection.",
         kinds=("tabular",),
         tasks=(*_TASKS, *WITHOUT_TARGET),
+        quantizable=True,
         hyperparameters={"time_budget_s": TIME_BUDGET},
     ),
     Algorithm(
@@ -267,6 +268,7 @@ ENTRIES = (
         summary="Dense layers trained with Keras, with early stopping on the validation rows.",
         kinds=("tabular",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             "layers": {
                 "type": "array",

@@ -39,6 +39,7 @@ ENTRIES = (
         "texts; with a base model, bert too.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={"time_budget_s": TIME_BUDGET},
         base_model="optional",
     ),
@@ -49,6 +50,7 @@ ENTRIES = (
         "spaces). Fast, tiny and strong.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             "tokens": {
                 "type": "string",
@@ -99,6 +101,7 @@ ENTRIES = (
         summary="Embedding and LSTM layers over pieces of words, trained with Keras.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_SUBWORDS,
             "units": {
@@ -131,6 +134,7 @@ ENTRIES = (
         summary="Self-attention over pieces of words, trained from scratch with Keras.",
         kinds=("text",),
         tasks=_TASKS,
+        quantizable=True,
         hyperparameters={
             **_SUBWORDS,
             "layers": {

@@ -42,8 +42,10 @@ _COMMON: dict[str, dict[str, Any]] = {
 _NETWORK = {name: schema for name, schema in training(epochs=30, patience=4).items() if name != "class_weight"}
 
 
-def _entry(name: str, title: str, summary: str, hyperparameters: dict[str, dict[str, Any]]) -> Algorithm:
-    return Algorithm(name, title, summary, ("timeseries",), ("forecasting",), hyperparameters)
+def _entry(
+    name: str, title: str, summary: str, hyperparameters: dict[str, dict[str, Any]], *, quantizable: bool = False
+) -> Algorithm:
+    return Algorithm(name, title, summary, ("timeseries",), ("forecasting",), hyperparameters, quantizable)
 
 
 ENTRIES = (
@@ -52,6 +54,7 @@ ENTRIES = (
         "Automatic choice",
         "Trains the others while the time budget allows and keeps the best on the validation origins.",
         {"time_budget_s": TIME_BUDGET, **_COMMON},
+        quantizable=True,
     ),
     _entry(
         "seasonal_naive",
@@ -131,5 +134,6 @@ ENTRIES = (
             **_NETWORK,
             **regularisation(dropout=0.1),
         },
+        quantizable=True,
     ),
 )

@@ -92,6 +92,7 @@ ENTRIES = (
         "anomalous, and the code is a row in fewer dimensions.",
         kinds=("tabular",),
         tasks=(ANOMALY_DETECTION,),
+        quantizable=True,
         hyperparameters={
             "layers": {
                 "type": "array",

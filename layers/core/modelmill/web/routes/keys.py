@@ -32,7 +32,8 @@ def add(control: ControlPlane) -> None:
     @http.get("/v1/usage", summary="What this tenant uses, beside its limits", tags=["keys"])
     def get_usage() -> dict[str, Any]:
         tenant = control.demand("read").tenant
-        return quotas.report(services.usage.usage(tenant), services.limits)
+        used = quotas.report(services.usage.usage(tenant), services.limits)
+        return used | {"compute": services.offer.to_dict()}
 
 
 def _describe(key: keys.Key) -> dict[str, Any]:

@@ -169,6 +169,7 @@ def _details(manifest: Manifest) -> dict[str, Any]:
         "dropped",
         "leaderboard",
         "tuning",
+        "optimization",
     )
     details: dict[str, Any] = {name: getattr(manifest, name) for name in (*names, "placement", "spec")}
     files = {name: {"sha256": file.sha256, "bytes": file.bytes} for name, file in manifest.files.items()}

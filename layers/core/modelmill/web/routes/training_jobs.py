@@ -19,7 +19,7 @@ def add(control: ControlPlane) -> None:
     def create_training_job(body: TrainingJobBody) -> dict[str, Any]:
         key = control.demand("train")
         limit = services.limits.concurrent_jobs
-        caller = submit.Caller(key.tenant, key.key_id, limit, control.idempotency_key())
+        caller = submit.Caller(key.tenant, key.key_id, limit, services.offer, control.idempotency_key())
         new = submit.NewJob(**body.model_dump())
         sources = submit.Sources(services.datasets, services.dataset_files, services.base_models)
         job = submit.submit(services.jobs, sources, services.dispatches, caller, new)
@@ -69,6 +69,8 @@ def _result(services: Services, job: Job) -> dict[str, Any]:
     except NotFound:
         return {}
     told = {name: getattr(manifest, name) for name in ("metrics", "split", "dropped", "leaderboard", "algorithm")}
-    if manifest.tuning is None:
-        return told
-    return told | {"tuning": (job.tuning or {}) | {"result": manifest.tuning}}
+    if manifest.tuning is not None:
+        told["tuning"] = (job.tuning or {}) | {"result": manifest.tuning}
+    if manifest.optimization is not None:
+        told["optimize"] = (job.optimize or {}) | {"result": manifest.optimization}
+    return told
