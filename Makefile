@@ -67,8 +67,9 @@ bench: dev ## the benchmarks behind docs/performance.md
 	$(RUN) python -m benchmarks.ingest
 	$(RUN) python -m benchmarks.smaller_forms
 
-proof: dev ## jobs on real data against plain scikit-learn and Keras scripts; about half an hour
+proof: dev ## jobs on real data against plain scikit-learn and Keras scripts; about three quarters of an hour
 	$(RUN) python -m benchmarks.proofs
+	$(RUN) python -m benchmarks.proofs.base_models
 
 lock: $(UV) ## update uv.lock and what is exported from it
 	$(UV) lock --upgrade
