@@ -50,9 +50,11 @@ def test_a_base_model_is_trained_further_and_served(
 
     # when it is trained further through the command, by the name that the folder gave it
     settings = [word for setting in SETTINGS for word in ("--set", setting)]
-    words = ("--model", "films", "--algorithm", "bert", "--base-model", "tiny-film-bert", *settings, "--watch")
+    words = ("--model", "films", "--algorithm", "bert", "--base-model", "tiny-film-bert", *settings, "--json")
     trained = modelmill("train", "films", *words)
-    assert trained.returncode == 0, trained.stderr + trained.stdout
+    assert trained.returncode == 0, trained.stderr
+    ended = client.training_jobs.wait(json.loads(trained.stdout)["job_id"], timeout=200)
+    assert ended["status"] == "completed"
 
     # then predictions are right, and those that the bundle's files give
     texts, truth = data.values("review")[:60], data.values("mood")[:60]
