@@ -42,8 +42,8 @@ def compare_values(source: Floats, outputs: Outputs, deviation: float, bound: Bo
 
 
 def compare_vectors(source: Floats, outputs: Outputs, bound: Bound = EXACT) -> Report:
-    """The parity report of an encoder: how far each vector, whose length is 1, lies from the source's."""
-    errors: Floats = np.linalg.norm(outputs["vector"].astype(np.float64) - source, axis=1)
+    """The parity report of an encoder: how far each vector lies from the source's, 1 being the opposite one."""
+    errors: Floats = np.linalg.norm(outputs["vector"].astype(np.float64) - source, axis=1) / 2
     return _report(errors, np.zeros(len(errors), dtype=bool), source, outputs["vector"], bound)
 
 
