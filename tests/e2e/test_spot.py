@@ -15,7 +15,7 @@ from tests.kinds import digits_archive
 pytestmark = pytest.mark.timeout(240)
 
 # Rows in random order, pictures varied at random, units left out at random, and early stopping.
-NET = {"filters": [8], "dense": [16], "epochs": 6, "patience": 4, "augmentation": "all", "dropout": 0.3}
+NET = {"filters": [8], "dense": [16], "epochs": 40, "patience": 40, "augmentation": "all", "dropout": 0.3}
 
 
 def test_a_spot_job_goes_on_where_it_was_interrupted(cloud: LocalCloud, client: Client, tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_spot_job_goes_on_where_it_was_interrupted(cloud: LocalCloud, client: 
     assert ended["spot"]["compute"]["spot"]
     lines = [line["message"] for line in client.training_jobs.logs(jobs["spot"])]
     (resumed,) = [line for line in lines if line.startswith("the fit goes on after epoch")]
-    assert 1 <= int(resumed.split()[6]) < 6
+    assert 1 <= int(resumed.split()[6]) < 40
     assert ended["spot"]["metrics"] == ended["steady"]["metrics"]
     assert ended["spot"]["progress"]["curve"] == ended["steady"]["progress"]["curve"]
 

@@ -132,6 +132,19 @@ def test_a_column_that_gives_the_target_away_is_told(train: Train) -> None:
     assert "leakage" not in codes(report_of(train(data)))
 
 
+@pytest.mark.parametrize("factor", [1.0, -2.5])
+def test_a_number_that_gives_the_target_away_is_told(train: Train, factor: float) -> None:
+    random = np.random.default_rng(0)
+    target, noise = random.normal(size=300), random.normal(size=300)
+    columns = {"copy": factor * target, "noise": noise, "near": target + 0.3 * noise, "y": target}
+
+    report = report_of(
+        train(Data({name: ("number", each.tolist()) for name, each in columns.items()}, "y", "regression"))
+    )
+
+    assert [each.get("column") for each in report["warnings"] if each["code"] == "leakage"] == ["copy"]
+
+
 def test_a_model_that_knows_its_rows_by_heart_is_told(train: Train) -> None:
     random = np.random.default_rng(0)
     columns = {f"x{place}": ("number", random.normal(size=300).tolist()) for place in range(8)}

@@ -47,6 +47,15 @@ def _feed(data: Data, shop: str, end: int) -> dict[str, np.ndarray]:
     }
 
 
+def still(tree: Tree, value: float) -> np.ndarray:
+    """The forecast of a window of one value."""
+    session = onnxruntime.InferenceSession(tree.root / "model/model.onnx", providers=["CPUExecutionProvider"])
+    feed = _feed(tree.data, "shop 0", 510) | {"history": np.full(WINDOW, value)}
+    [values] = session.run(["values"], {given.name: feed[given.name][None] for given in session.get_inputs()})
+    found: np.ndarray = values[0]
+    return found
+
+
 def truth(data: Data, shop: str, end: int) -> np.ndarray:
     own = [value for value, name in zip(data.values("sales"), data.values("shop"), strict=True) if name == shop]
     return np.array(own[end : end + HORIZON])
@@ -82,6 +91,9 @@ def test_it_forecasts_and_the_bundle_gives_the_same_by_hand(train: Train, algori
     forecast = manifest.signature.forecast
     assert forecast is not None
     assert (forecast.frequency, forecast.window, forecast.horizon) == ("3600s", WINDOW, HORIZON)
+    # and a window that stands still goes on as it is
+    assert still(tree, 7.25).tolist() == [7.25] * HORIZON
+    assert still(tree, 0.0).tolist() == [0.0] * HORIZON
     # and what was learned is better than the last season
     if algorithm != "seasonal_naive":
         assert metrics["mase"] < 0.9 * metrics["seasonal_naive_mase"]

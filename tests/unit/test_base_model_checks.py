@@ -183,6 +183,25 @@ def test_weights_in_several_files_are_refused(upload: Upload) -> None:
     assert "all weights in one" in upload.refusal()[1]
 
 
+def test_of_two_models_none_is_picked(upload: Upload) -> None:
+    files = {f"{name}/{path.name}": path.read_bytes() for name in ("a", "b") for path in upload.source.iterdir()}
+    (empty := upload.source.parent / "empty").mkdir()
+
+    code, message = upload.refusal(zipped(empty, **files))
+
+    assert (code, "config.json in each of a, b" in message) == ("config", True)
+
+
+def test_weights_apart_from_their_config_are_told(upload: Upload) -> None:
+    content = (upload.source / "model.safetensors").read_bytes()
+    (upload.source / "model.safetensors").unlink()
+
+    code, message = upload.refusal(zipped(upload.source, "", **{"a/model.safetensors": content}))
+
+    assert code == "missing_file"
+    assert "'a/model.safetensors'; expected it beside config.json" in message
+
+
 def packed(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(text) if length is None else length) + text + data

@@ -72,7 +72,7 @@ def train(
         found["dataset_id"],
         model,
         target,
-        features=_names(features) if features else None,
+        features=_names(features) if features is not None else None,
         task=task,
         algorithm=algorithm,
         hyperparameters=dict(_setting(text) for text in settings) if settings else None,

@@ -125,14 +125,14 @@ def _shap(axes: Axes, report: dict[str, Any]) -> None:
         names = [_name(each["column"]) for each in top]
         left = [0.0] * len(top)
         for label in list(top[0]["by_label"])[:MAX_LABELS]:
-            sizes = [each["by_label"][label] for each in top]
+            sizes = [each["by_label"][label] / len(each["by_label"]) for each in top]
             axes.barh(names, sizes, left=left, label=_name(label))
             left = [start + size for start, size in zip(left, sizes, strict=True)]
         axes.legend(fontsize="small")
-    what = f"SHAP value, {found['unit']}; blue where the column is low, red where it is high"
+    what = f"SHAP value, {_name(found['unit'])}\nblue where the column is low, red where it is high"
     axes.set(
         title="What columns add to a prediction, held-out rows",
-        xlabel=what if found["points"] else f"mean size of SHAP values, {found['unit']}",
+        xlabel=what if found["points"] else f"mean size of SHAP values, {_name(found['unit'])}",
     )
 
 

@@ -1,6 +1,9 @@
 """Columns that give the target away."""
 
+from collections.abc import Iterator
+
 import numpy as np
+from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from modelmill.models.manifest import Task
@@ -11,7 +14,7 @@ from modelmill_training.report.warnings import Finding, warning
 from modelmill_training.split import sample
 from modelmill_training.tabular.prepare import Prepared
 
-# A column on which a small tree scores this high leaves nothing for the others to say.
+# A column on which a simple model scores this high leaves nothing for the others to say.
 SUSPICIOUS_SCORE = 0.995
 MAX_ROWS = 5_000
 TREE_DEPTH = 4
@@ -28,23 +31,26 @@ def leakage(task: Task, prepared: Prepared, seed: int) -> list[Finding]:
     learned, asked = (prepared.rows(rows, scaled=False).features for rows in (train, test))
     found = []
     for feature, place in _places(features, prepared.preprocessing.vocabularies):
-        scores = _alone(learned[:, place], values[train], asked[:, place], prepared.classes)
-        score = evaluate(values[test], scores, labels).get(metric)
-        if score is not None and score >= SUSPICIOUS_SCORE:
+        score = max(
+            evaluate(values[test], scores, labels).get(metric) or 0.0
+            for scores in _alone(learned[:, place], values[train], asked[:, place], prepared.classes)
+        )
+        if score >= SUSPICIOUS_SCORE:
             text = f"column {feature.name!r} predicts the target alone ({metric} {score:.3f})"
             found.append(warning("leakage", f"{text}: leave it out if it is not known when you predict", feature.name))
     return found
 
 
-def _alone(learned: Matrix, target: Floats | Integers, asked: Matrix, classes: int) -> Floats:
-    """Scores of a small tree."""
+def _alone(learned: Matrix, target: Floats | Integers, asked: Matrix, classes: int) -> Iterator[Floats]:
+    """Scores of a small tree; of numbers, those of a straight line and of a tree as large as it takes."""
     if not classes:
-        fitted = DecisionTreeRegressor(max_depth=TREE_DEPTH, random_state=0).fit(learned, target)
-        return np.asarray(fitted.predict(asked), np.float64).reshape(-1, 1)
+        for estimator in (LinearRegression(), DecisionTreeRegressor(random_state=0)):
+            yield np.asarray(estimator.fit(learned, target).predict(asked), np.float64).reshape(-1, 1)
+        return
     fitted = DecisionTreeClassifier(max_depth=TREE_DEPTH, random_state=0).fit(learned, target)
     scores = np.zeros((len(asked), classes))
     scores[:, fitted.classes_] = fitted.predict_proba(asked)
-    return scores
+    yield scores
 
 
 def _places(features: list[Feature], vocabularies: list[list[str]]) -> list[tuple[Feature, slice]]:

@@ -26,11 +26,13 @@ class Scaled(NamedTuple):
     """N windows in their own units.
 
     base [N, horizon]: the last season, repeated, in units of the series. scale [N, 1].
-    level [N, 1]: the mean of the last season. lags [N, window]: (history - level) / scale.
+    gain [N, 1]: what corrections of the base are multiplied by: the scale, or 0 where the window is constant, so that
+        it goes on as it is. level [N, 1]: the mean of the last season. lags [N, window]: (history - level) / scale.
     """
 
     base: Floats
     scale: Floats
+    gain: Floats
     level: Floats
     lags: Floats
 
@@ -40,6 +42,7 @@ class Names(NamedTuple):
 
     base: str
     scale: str
+    gain: str
     lags: str
     covariates: str
 
@@ -70,9 +73,10 @@ class Frame:
         centred = history - history.mean(axis=1, keepdims=True)
         deviation = np.sqrt(np.square(centred).mean(axis=1, keepdims=True))
         size = np.abs(level)
-        scale = np.where(deviation > FLAT * size, deviation, np.where(size > 0, size, 1.0))
+        varies = deviation > FLAT * size
+        scale = np.where(varies, deviation, np.where(size > 0, size, 1.0))
         lags = np.clip((history - level) / scale, -LIMIT, LIMIT)
-        return Scaled(history[:, self.seasonal(0)], scale, level, lags)
+        return Scaled(history[:, self.seasonal(0)], scale, np.where(varies, scale, 0.0), level, lags)
 
     @property
     def recent(self) -> int:
@@ -105,9 +109,10 @@ class Frame:
         otherwise = builder.node("Where", builder.node("Greater", size, zero), size, one)
         varies = builder.node("Greater", deviation, builder.node("Mul", flat, size))
         scale = builder.node("Where", varies, deviation, otherwise)
+        gain = builder.node("Where", varies, deviation, zero)
         lags = _clipped(builder, builder.node("Div", builder.node("Sub", "history", level), scale))
         base = builder.node("Gather", "history", builder.constant(self.seasonal(0)), axis=1)
-        return Names(base, scale, lags, self._write_covariates(builder))
+        return Names(base, scale, gain, lags, self._write_covariates(builder))
 
     def _write_covariates(self, builder: GraphBuilder) -> str:
         parts = []

@@ -40,7 +40,7 @@ class Forecaster:
     def predict(self, windows: Windows) -> dict[str, Floats]:
         """values, lower and upper [N, horizon], in units of the series."""
         scaled = self.frame.scale(windows)
-        values = scaled.base + scaled.scale * self.model.predict(windows)
+        values = scaled.base + scaled.gain * self.model.predict(windows)
         spread = scaled.scale * self.half
         return {"lower": values - spread, "upper": values + spread, "values": values}
 
@@ -48,7 +48,7 @@ class Forecaster:
         """The serialized graph with the inputs and outputs of `timeseries_signature`."""
         graph, form = GraphBuilder(), self.frame.form
         names = self.frame.write(graph)
-        corrected = graph.node("Mul", names.scale, self.model.write(graph, names))
+        corrected = graph.node("Mul", names.gain, self.model.write(graph, names))
         values = graph.node("Add", names.base, corrected, output="values")
         spread = graph.node("Mul", names.scale, graph.constant(self.half))
         graph.node("Sub", values, spread, output="lower")

@@ -89,7 +89,11 @@ def _refuse_by_name(name: str) -> None:
 
 def _known(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     configs = [path for entry in entries if (path := PurePosixPath(entry.filename)).name == CONFIG_FILE]
-    base = min((path.parent for path in configs), key=lambda parent: len(parent.parts), default=PurePosixPath())
+    folders = sorted((path.parent for path in configs), key=lambda folder: len(folder.parts))
+    base = folders[0] if folders else PurePosixPath()
+    beside = [str(folder)[:80] for folder in folders if len(folder.parts) == len(base.parts)]
+    if len(beside) > 1:
+        refuse("config", f"the archive holds a {CONFIG_FILE} in each of {', '.join(beside[:5])}; pack one model")
     if len(base.parts) > 1:
         refuse("missing_file", f"{CONFIG_FILE} lies in {str(base)[:200]!r}; expected it at the top or in one folder")
     paths = {PurePosixPath(entry.filename): entry for entry in entries}
@@ -103,6 +107,9 @@ def _known(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
 
 
 def _miss(name: str, paths: dict[PurePosixPath, zipfile.ZipInfo]) -> None:
+    elsewhere = [str(path)[:200] for path in paths if path.name == name]
+    if elsewhere:
+        refuse("missing_file", f"the archive holds {elsewhere[0]!r}; expected it beside {CONFIG_FILE}")
     shards = [path.name for path in paths if path.suffix == ".safetensors"]
     if name == WEIGHTS_FILE and shards:
         shown = ", ".join(sorted(shards)[:5])

@@ -28,7 +28,7 @@ def _timeseries(source: Path, dataset: Dataset, parquet: Path) -> Schema:
         return schema
     parquet.unlink()
     hint = f"times such as 2026-01-31 or 2026-01-31T23:00:00; the file has {_shown(schema)}"
-    raise Rejected((Problem("no_time", f"no column holds {hint}. Of a month or a year write the first day"),))
+    raise Rejected((Problem("no_time", f"no column holds {hint}. Of a year write the first day"),))
 
 
 def _text(source: Path, dataset: Dataset, parquet: Path) -> Schema:
