@@ -41,9 +41,13 @@ def leakage(task: Task, prepared: Prepared, seed: int) -> list[Finding]:
     return found
 
 
-def _alone(learned: Matrix, target: Floats | Integers, asked: Matrix, classes: int) -> Iterator[Floats]:
+def _alone(
+    learned: Matrix | Floats, target: Floats | Integers, asked: Matrix | Floats, classes: int
+) -> Iterator[Floats]:
     """Scores of a small tree; of numbers, those of a straight line and of a tree as large as it takes."""
     if not classes:
+        # In single precision the squares of large numbers would overflow.
+        learned, asked = learned.astype(np.float64), asked.astype(np.float64)
         for estimator in (LinearRegression(), DecisionTreeRegressor(random_state=0)):
             yield np.asarray(estimator.fit(learned, target).predict(asked), np.float64).reshape(-1, 1)
         return
