@@ -26,7 +26,7 @@ up: setup ## run the whole platform on this machine until Ctrl-C (PORT=8080 AWS_
 	@exec $(RUN) modelmill up --port $(PORT) --aws-port $(AWS_PORT) --state $(STATE)
 
 test: dev ## all tests, on as many cores as there are
-	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup
+	$(RUN) pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 pr: lint types imports template test ## everything that CI runs
 

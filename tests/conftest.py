@@ -11,18 +11,12 @@ from tests.cloud import cloud as cloud_on_moto
 
 HERE = Path(__file__).parent
 
-# Folders whose tests share something that takes long to make; in all others a file is what one worker runs.
-TOGETHER = {"e2e", "packaging"}
 
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test by the folder that it lies in, and say which belong to one worker."""
+    """Mark every test by the folder that it lies in."""
     for item in items:
-        path = item.path.relative_to(HERE)
-        folder = path.parts[0]
+        folder = item.path.relative_to(HERE).parts[0]
         item.add_marker(folder)
-        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else str(path)))
 
 
 @pytest.fixture(autouse=True)
